@@ -1,0 +1,335 @@
+"""Every error that voipkit raises, and nothing else.
+
+::
+
+    VoipkitError
+    ├── ConfigurationError          what the caller passed is wrong; no request was sent
+    │   ├── UnknownProvider
+    │   ├── DuplicateProvider
+    │   ├── BrokenProvider
+    │   ├── MissingExtra
+    │   ├── CredentialsInvalid
+    │   └── InvalidNumber
+    ├── ProviderError               the carrier was asked, and it did not go well
+    │   ├── CredentialsRejected     the key is wrong, revoked, or of another region
+    │   ├── PermissionDenied        the key is right but may not do this
+    │   ├── NotFound                the carrier says that the object does not exist
+    │   ├── Conflict                the object is in a state that forbids it
+    │   ├── InvalidRequest          the carrier refused a value
+    │   ├── RateLimited             asked too often
+    │   ├── ProviderUnavailable     no connection, a reset, or a 5xx: "could not ask"
+    │   ├── ProviderTimeout         no answer in time: "could not ask"
+    │   └── UnexpectedResponse      an answer that makes no sense: "could not ask"
+    ├── Unsupported                 this carrier has no such thing
+    ├── EvidenceError
+    │   ├── EvidenceMissing
+    │   ├── EvidenceInvalid         tampered, foreign, or not evidence at all
+    │   ├── EvidenceExpired
+    │   ├── EvidenceReused
+    │   ├── EvidenceProviderMismatch
+    │   └── EvidenceCredentialsMismatch
+    └── StoreError
+
+A leaf answers one question: what should the operator do next? No message ever holds a secret: adapters
+give SDKs a placeholder instead of the secret, so that not even the SDK's own exception, which is kept as
+``__cause__``, knows it (docs/why.md).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+__all__ = [
+    "BrokenProvider",
+    "ConfigurationError",
+    "Conflict",
+    "CredentialsInvalid",
+    "CredentialsRejected",
+    "DuplicateProvider",
+    "EvidenceCredentialsMismatch",
+    "EvidenceError",
+    "EvidenceExpired",
+    "EvidenceInvalid",
+    "EvidenceMissing",
+    "EvidenceProviderMismatch",
+    "EvidenceReused",
+    "FieldProblem",
+    "InvalidNumber",
+    "InvalidRequest",
+    "MissingExtra",
+    "NotFound",
+    "PermissionDenied",
+    "ProviderError",
+    "ProviderTimeout",
+    "ProviderUnavailable",
+    "RateLimited",
+    "StoreError",
+    "UnexpectedResponse",
+    "UnknownProvider",
+    "Unsupported",
+    "VoipkitError",
+]
+
+
+class VoipkitError(Exception):
+    """Root of the tree: what happened, on which object, and what to do next.
+
+    Args:
+        message: What happened, in one sentence.
+        fix: What to do next, or None when there is nothing to add.
+
+    Attributes:
+        kind: A stable name for programs, such as ``credentials_rejected``. It never changes once released.
+        fix: As given.
+    """
+
+    kind: ClassVar[str] = "voipkit_error"
+
+    def __init__(self, message: str, *, fix: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.fix = fix
+
+    def __str__(self) -> str:
+        return f"{self.message} Fix: {self.fix}" if self.fix else self.message
+
+
+class ConfigurationError(VoipkitError):
+    """What the caller passed is wrong. No request was sent."""
+
+    kind = "configuration_error"
+
+
+class UnknownProvider(ConfigurationError):
+    """No installed distribution offers a carrier of that name."""
+
+    kind = "unknown_provider"
+
+
+class DuplicateProvider(ConfigurationError):
+    """Two installed distributions offer a carrier of the same name."""
+
+    kind = "duplicate_provider"
+
+
+class BrokenProvider(ConfigurationError):
+    """An installed carrier plugin could not be loaded; the reason is ``__cause__``."""
+
+    kind = "broken_provider"
+
+
+class MissingExtra(ConfigurationError):
+    """The carrier's SDK is not installed; ``fix`` is the exact command that installs it."""
+
+    kind = "missing_extra"
+
+
+@dataclass(frozen=True, slots=True)
+class FieldProblem:
+    """One wrong field of a credentials or SIP configuration mapping.
+
+    Attributes:
+        field: The field's name as snake_case, or the unknown name as it was given.
+        alias: The same in camelCase.
+        section: ``credentials`` or ``sip_config``.
+        problem: What is wrong and what the field wants. Never the value.
+    """
+
+    field: str
+    alias: str
+    section: str
+    problem: str
+
+    def __str__(self) -> str:
+        both = self.field if self.field == self.alias else f"{self.field} ({self.alias})"
+        return f"{self.section}.{both}: {self.problem}"
+
+
+class CredentialsInvalid(ConfigurationError):
+    """Fields of the credentials or the SIP configuration are missing, unknown or of the wrong form.
+
+    Attributes:
+        problems: One entry for each wrong field; values are never repeated.
+    """
+
+    kind = "credentials_invalid"
+
+    def __init__(self, message: str, *, problems: tuple[FieldProblem, ...] = (), fix: str | None = None) -> None:
+        super().__init__(message, fix=fix)
+        self.problems = problems
+
+
+class InvalidNumber(ConfigurationError):
+    """A phone number is not in E.164 form."""
+
+    kind = "invalid_number"
+
+
+class ProviderError(VoipkitError):
+    """The carrier was asked, and it did not go well.
+
+    Attributes:
+        provider: The carrier's id, such as ``telnyx``.
+        operation: What voipkit was doing, such as ``list_numbers``.
+        status: The HTTP status, or None when there was no answer.
+        code: The carrier's own code as a string, or None.
+        retryable: Whether the same call may succeed later without any change.
+        retry_after: Seconds that the carrier asks to wait, or None.
+        request_id: The carrier's id for the request, to quote in a support ticket.
+        docs_url: The carrier's page on that code, or None.
+    """
+
+    kind = "provider_error"
+    retryable_by_default: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        provider: str = "",
+        operation: str = "",
+        status: int | None = None,
+        code: str | None = None,
+        retryable: bool | None = None,
+        retry_after: float | None = None,
+        request_id: str | None = None,
+        docs_url: str | None = None,
+        fix: str | None = None,
+    ) -> None:
+        super().__init__(message, fix=fix)
+        self.provider = provider
+        self.operation = operation
+        self.status = status
+        self.code = code
+        self.retryable = self.retryable_by_default if retryable is None else retryable
+        self.retry_after = retry_after
+        self.request_id = request_id
+        self.docs_url = docs_url
+
+    def __str__(self) -> str:
+        where = " ".join(part for part in (self.provider, self.operation) if part)
+        facts = ", ".join(
+            part
+            for part in (
+                f"HTTP {self.status}" if self.status else "",
+                f"code {self.code}" if self.code else "",
+                f"retry after {self.retry_after:g} s" if self.retry_after is not None else "",
+                f"request {self.request_id}" if self.request_id else "",
+            )
+            if part
+        )
+        text = f"{where}: {self.message}" if where else self.message
+        text = f"{text} ({facts})" if facts else text
+        return f"{text} Fix: {self.fix}" if self.fix else text
+
+
+class CredentialsRejected(ProviderError):
+    """The carrier does not accept the key: wrong, revoked, or made for another region."""
+
+    kind = "credentials_rejected"
+
+
+class PermissionDenied(ProviderError):
+    """The key is right but may not do this."""
+
+    kind = "permission_denied"
+
+
+class NotFound(ProviderError):
+    """The carrier answered that the object does not exist, or not for this key."""
+
+    kind = "not_found"
+
+
+class Conflict(ProviderError):
+    """The object is in a state that forbids the operation."""
+
+    kind = "conflict"
+
+
+class InvalidRequest(ProviderError):
+    """The carrier refused a value that it was sent."""
+
+    kind = "invalid_request"
+
+
+class RateLimited(ProviderError):
+    """The carrier was asked too often; ``retry_after`` says how long to wait, where the carrier says so."""
+
+    kind = "rate_limited"
+    retryable_by_default = True
+
+
+class ProviderUnavailable(ProviderError):
+    """The carrier could not be asked: no connection, a reset, or a 5xx answer."""
+
+    kind = "provider_unavailable"
+    retryable_by_default = True
+
+
+class ProviderTimeout(ProviderError):
+    """The carrier could not be asked: no answer within the time limit."""
+
+    kind = "provider_timeout"
+    retryable_by_default = True
+
+
+class UnexpectedResponse(ProviderError):
+    """The carrier, or something in between, gave an answer that makes no sense."""
+
+    kind = "unexpected_response"
+
+
+class Unsupported(VoipkitError):
+    """This carrier has no such thing."""
+
+    kind = "unsupported"
+
+
+class EvidenceError(VoipkitError):
+    """Evidence that credentials were tested was not accepted."""
+
+    kind = "evidence_error"
+
+
+class EvidenceMissing(EvidenceError):
+    """No evidence was given, or a policy asks for a check that it does not hold."""
+
+    kind = "evidence_missing"
+
+
+class EvidenceInvalid(EvidenceError):
+    """The token was changed, was signed by a stranger, or is not evidence."""
+
+    kind = "evidence_invalid"
+
+
+class EvidenceExpired(EvidenceError):
+    """The evidence is older than allowed."""
+
+    kind = "evidence_expired"
+
+
+class EvidenceReused(EvidenceError):
+    """The evidence was spent before."""
+
+    kind = "evidence_reused"
+
+
+class EvidenceProviderMismatch(EvidenceError):
+    """The evidence was made for another carrier or set-up method."""
+
+    kind = "evidence_provider_mismatch"
+
+
+class EvidenceCredentialsMismatch(EvidenceError):
+    """The evidence was made for other credentials or another SIP configuration."""
+
+    kind = "evidence_credentials_mismatch"
+
+
+class StoreError(VoipkitError):
+    """A store could not do what it was asked."""
+
+    kind = "store_error"
