@@ -1,0 +1,179 @@
+"""The network side of a `Channel`: httpcore, with nothing from the environment and an end to every wait."""
+
+from __future__ import annotations
+
+import ssl
+import threading
+import time
+from collections.abc import Mapping
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from voipkit.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    import httpcore
+
+__all__ = ["MAX_BODY", "Network", "limit", "tls_context"]
+
+MAX_BODY = 64 * 1024 * 1024
+"""Bytes; the largest page measured is 1.9 MB (1,000 Twilio numbers)."""
+
+
+class _Limit(threading.local):
+    deadline = 0.0
+
+
+limit = _Limit()
+"""The deadline (`time.monotonic`) of the request that this thread sends: httpcore works in the caller's thread."""
+
+
+class Network:
+    """httpcore behind the shape of a `Wire`; raises TimeoutError or ConnectionError, and nothing of httpcore's."""
+
+    def __init__(
+        self,
+        *,
+        timeout: tuple[float, float],
+        pool_timeout: float,
+        connections: int,
+        proxies: str | Mapping[str, str] | None,
+        ca_bundle: str | None,
+    ) -> None:
+        connect, read = timeout
+        self._timeout = {"connect": connect, "read": read, "write": read, "pool": pool_timeout}
+        by_scheme = proxies if isinstance(proxies, Mapping) else {"http": proxies, "https": proxies}
+        self._pools = {scheme: _pool(by_scheme.get(scheme), connections, ca_bundle) for scheme in ("http", "https")}
+
+    def __call__(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        """Send one request and read its whole answer."""
+        import httpcore
+
+        pool = self._pools[urlsplit(url).scheme]
+        extensions = {"timeout": self._timeout}
+        try:
+            with pool.stream(
+                method, url, headers=list(headers.items()), content=body, extensions=extensions
+            ) as response:
+                content = bytearray()
+                for chunk in response.iter_stream():
+                    content += chunk
+                    if len(content) > MAX_BODY:
+                        msg = "the answer is larger than voipkit reads"
+                        raise ConnectionError(msg)
+                answer = {name.decode("latin-1"): value.decode("latin-1") for name, value in response.headers}
+                return response.status, answer, bytes(content)
+        except httpcore.TimeoutException as error:
+            raise TimeoutError(str(error)) from None
+        except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.ProxyError) as error:
+            raise ConnectionError(str(error)) from None
+
+    def close(self) -> None:
+        """Close every connection."""
+        for pool in self._pools.values():
+            pool.close()
+
+
+def _pool(proxy: str | None, connections: int, ca_bundle: str | None) -> httpcore.ConnectionPool:
+    import httpcore
+
+    return httpcore.ConnectionPool(
+        ssl_context=tls_context(ca_bundle),
+        proxy=_proxy(proxy) if proxy else None,
+        max_connections=connections,
+        keepalive_expiry=30.0,
+        network_backend=_deadline_backend(),
+    )
+
+
+def _proxy(url: str) -> httpcore.Proxy:
+    import httpcore
+
+    parts = urlsplit(url)
+    auth = (parts.username, parts.password or "") if parts.username else None
+    return httpcore.Proxy(f"{parts.scheme}://{parts.hostname}:{parts.port or 3128}", auth=auth)
+
+
+@lru_cache(maxsize=8)
+def tls_context(ca_bundle: str | None) -> ssl.SSLContext:
+    """Make a verifying TLS context.
+
+    `ssl.create_default_context` is avoided on purpose: it writes TLS keys to the file that SSLKEYLOGFILE names, and
+    without a bundle of its own it trusts whatever SSL_CERT_FILE names.
+
+    Args:
+        ca_bundle: PEM file of certificate authorities; None takes certifi's.
+
+    Raises:
+        ConfigurationError: The file cannot be read.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        context.load_verify_locations(cafile=ca_bundle or _certifi())
+    except OSError as error:  # ssl.SSLError is one
+        raise ConfigurationError(
+            f"HttpOptions.ca_bundle cannot be read: {error}.",
+            fix="Give the path of a PEM file of certificates.",
+        ) from error
+    return context
+
+
+def _certifi() -> str:
+    import certifi
+
+    return certifi.where()
+
+
+@cache
+def _deadline_backend() -> httpcore.NetworkBackend:
+    """Make a backend whose every read and write also ends at the deadline of the request it serves."""
+    import httpcore
+
+    def remaining(timeout: float | None) -> float:
+        left = limit.deadline - time.monotonic()
+        if left <= 0:
+            msg = "the deadline passed"
+            raise httpcore.ReadTimeout(msg)
+        return left if timeout is None else min(timeout, left)
+
+    class Stream(httpcore.NetworkStream):
+        def __init__(self, inner: httpcore.NetworkStream) -> None:
+            self._inner = inner
+
+        def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+            return self._inner.read(max_bytes, remaining(timeout))
+
+        def write(self, buffer: bytes, timeout: float | None = None) -> None:
+            self._inner.write(buffer, remaining(timeout))
+
+        def close(self) -> None:
+            self._inner.close()
+
+        def start_tls(
+            self,
+            ssl_context: ssl.SSLContext,
+            server_hostname: str | None = None,
+            timeout: float | None = None,
+        ) -> httpcore.NetworkStream:
+            return Stream(self._inner.start_tls(ssl_context, server_hostname, remaining(timeout)))
+
+        def get_extra_info(self, info: str) -> Any:
+            return self._inner.get_extra_info(info)
+
+    class Backend(httpcore.NetworkBackend):
+        def connect_tcp(
+            self,
+            host: str,
+            port: int,
+            timeout: float | None = None,
+            local_address: str | None = None,
+            socket_options: Any = None,
+        ) -> httpcore.NetworkStream:
+            inner = httpcore.SyncBackend()
+            return Stream(inner.connect_tcp(host, port, remaining(timeout), local_address, socket_options))
+
+    return Backend()

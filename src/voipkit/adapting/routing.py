@@ -1,0 +1,372 @@
+"""Import and restore, the same for every carrier: read, plan, refuse a conflict, write, read back.
+
+A carrier says what is particular to it in a `Switchboard`; this module does the rest, number by number, so that one
+bad number never stops the others and nothing is written that the plan does not hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from voipkit.adapting.numbers import e164
+from voipkit.errors import (
+    ConfigurationError,
+    CredentialsRejected,
+    InvalidNumber,
+    ProviderError,
+    ProviderTimeout,
+    ProviderUnavailable,
+    UnexpectedResponse,
+    Unsupported,
+)
+from voipkit.models import (
+    ImportReport,
+    NumberImport,
+    NumberSnapshot,
+    OnConflict,
+    ProviderInfo,
+    ProviderNumber,
+    Route,
+    Routing,
+    RoutingSnapshot,
+)
+
+__all__ = ["Switchboard", "import_numbers", "require_route_kind", "restore_numbers", "wanted_numbers"]
+
+_WRITERS = 4  # numbers written at once: enough to hide latency, few enough to stop soon when the key is revoked
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Switchboard:
+    """What one carrier brings to an import.
+
+    Attributes:
+        info: The carrier.
+        find: Yields the account's numbers; is told which are wanted, and may stop once it has found them.
+        write: Writes routing fields to a number and returns the number as the carrier's answer shows it; also says how
+            many requests that took. Only the fields given are written.
+        read: Reads one number again, for when the answer to a write was lost.
+        carries_voice: Says which of the wanted numbers can take calls, by E.164; a number left out is not known. None
+            when `ProviderNumber.capabilities` already says so.
+        notes: Says what else somebody should know of a number before calls are sent to it.
+    """
+
+    info: ProviderInfo
+    find: Callable[[frozenset[str]], Iterable[ProviderNumber]]
+    write: Callable[[ProviderNumber, Routing], tuple[ProviderNumber, int]]
+    read: Callable[[ProviderNumber], ProviderNumber]
+    carries_voice: Callable[[Sequence[ProviderNumber]], Mapping[str, bool]] | None = None
+    notes: Callable[[ProviderNumber], tuple[str, ...]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Planned:
+    """A number that passed every test and waits to be written."""
+
+    owned: ProviderNumber
+    fields: Routing
+    after: Routing
+    notes: tuple[str, ...]
+
+
+def require_route_kind(info: ProviderInfo, route: Route | None) -> None:
+    """Refuse a kind of route that the carrier lacks, before anything is sent.
+
+    Raises:
+        Unsupported: With the kinds that it takes.
+    """
+    if route is not None and route.kind not in info.route_kinds:
+        raise Unsupported(
+            f"{info.label} takes no {route.kind} route.", fix=f"Use one of: {', '.join(info.route_kinds)}."
+        )
+
+
+def wanted_numbers(numbers: Iterable[str | ProviderNumber]) -> list[str | InvalidNumber]:
+    """Bring what a caller passed as numbers into E.164; what is no number becomes its error, in its place."""
+    listed = [numbers] if isinstance(numbers, str | ProviderNumber) else list(numbers)
+    return [_e164_or_error(n.number if isinstance(n, ProviderNumber) else n) for n in listed]
+
+
+def _e164_or_error(number: object) -> str | InvalidNumber:
+    try:
+        return e164(number)
+    except InvalidNumber as error:
+        return error.with_traceback(None)
+
+
+def import_numbers(
+    board: Switchboard,
+    numbers: Iterable[str | ProviderNumber],
+    route: Route | None,
+    on_conflict: OnConflict,
+    *,
+    dry_run: bool,
+    fields_for: Callable[[Route], Routing],
+    conflict: Callable[[ProviderNumber, Route], str | None],
+) -> ImportReport:
+    """Plan and apply an import.
+
+    Args:
+        board: The carrier.
+        numbers: As the caller passed them.
+        route: Where calls shall go, or None to leave routing alone.
+        on_conflict: What to do with a number that is routed elsewhere.
+        dry_run: Plan only.
+        fields_for: The routing fields, in the carrier's words, that a route means.
+        conflict: Says in words what a number's present routing would lose, or None when it is free.
+
+    Returns:
+        One result for each number given, in order.
+
+    Raises:
+        Unsupported: The carrier has no such kind of route.
+        ConfigurationError: ``on_conflict`` is neither of its two values.
+        ProviderError: The account's numbers could not be listed. Nothing was written.
+    """
+    require_route_kind(board.info, route)
+    if on_conflict not in ("refuse", "overwrite"):
+        raise ConfigurationError("on_conflict must be 'refuse' or 'overwrite'.", fix="Leave it out to refuse.")
+    wanted = wanted_numbers(numbers)
+    owned = _owned(board, frozenset(n for n in wanted if isinstance(n, str)))
+    voice = board.carries_voice([owned[n] for n in owned]) if board.carries_voice and owned else {}
+
+    def plan(number: ProviderNumber) -> NumberImport | _Planned:
+        can_talk = voice.get(number.number) if board.carries_voice else _voice(number)
+        if can_talk is False:
+            return _result(number, "not_voice", "The number cannot take voice calls.", "Choose a number with voice.")
+        notes = (board.notes(number) if board.notes else ()) + (
+            () if can_talk else ("The carrier does not say whether this number can take voice calls.",)
+        )
+        if route is None:
+            text = "Recorded. No route was named, so its routing is left alone."
+            return _result(number, "unchanged", text, after=number.routing, notes=notes, code="import.recorded")
+        fields = fields_for(route)
+        after = {**number.routing, **fields}
+        if after == dict(number.routing):
+            return _result(number, "unchanged", f"Already routed to {route}.", after=after, notes=notes)
+        loss = conflict(number, route)
+        if loss and on_conflict == "refuse":
+            fix = "Move it on purpose with on_conflict='overwrite'; the report's snapshot puts it back."
+            return _result(number, "conflict", loss, fix, after=number.routing, notes=notes)
+        return _Planned(number, fields, after, (*notes, loss) if loss else notes)
+
+    return _run(board, wanted, owned, plan, route=route, dry_run=dry_run, done=f"Routed to {route}.")
+
+
+def restore_numbers(board: Switchboard, snapshot: RoutingSnapshot) -> ImportReport:
+    """Put routing back as a snapshot says.
+
+    Args:
+        board: The carrier.
+        snapshot: From a report of `import_numbers`.
+
+    Returns:
+        One result for each number of the snapshot. A number whose routing is neither as the import left it nor as it
+        was before has been changed by somebody else, and is left alone.
+
+    Raises:
+        ConfigurationError: The snapshot is of another carrier.
+        ProviderError: The account's numbers could not be listed. Nothing was written.
+    """
+    if snapshot.provider != board.info.id:
+        raise ConfigurationError(
+            f"The snapshot is of {snapshot.provider}, not of {board.info.id}.",
+            fix="Open the carrier it was taken from.",
+        )
+    kept = {entry.number: entry for entry in snapshot.numbers}
+    wanted = wanted_numbers(kept)
+    owned = _owned(board, frozenset(n for n in wanted if isinstance(n, str)))
+
+    def plan(number: ProviderNumber) -> NumberImport | _Planned:
+        entry = kept[number.number]
+        changed = {name for name in {**entry.before, **entry.after} if entry.before.get(name) != entry.after.get(name)}
+        present = {name: number.routing.get(name) for name in changed}
+        before = {name: entry.before.get(name) for name in changed}
+        if present == before:
+            return _result(number, "unchanged", "Already as it was.", after=number.routing)
+        if present != {name: entry.after.get(name) for name in changed}:
+            fix = "Somebody changed it since the import. Look at 'before' and decide by hand."
+            return _result(number, "conflict", "Its routing is not as the import left it.", fix, after=number.routing)
+        return _Planned(number, before, {**number.routing, **before}, ())
+
+    return _run(board, wanted, owned, plan, route=None, dry_run=False, done="Put back as it was.")
+
+
+def _owned(board: Switchboard, wanted: frozenset[str]) -> dict[str, ProviderNumber]:
+    """Find the wanted numbers in the account; stop reading pages once all are found."""
+    found: dict[str, ProviderNumber] = {}
+    if not wanted:
+        return found
+    for number in board.find(wanted):
+        if number.number in wanted:
+            found[number.number] = number
+            if len(found) == len(wanted):
+                break
+    return found
+
+
+def _voice(number: ProviderNumber) -> bool | None:
+    return None if number.capabilities is None else "voice" in number.capabilities
+
+
+def _run(
+    board: Switchboard,
+    wanted: Sequence[str | InvalidNumber],
+    owned: Mapping[str, ProviderNumber],
+    plan: Callable[[ProviderNumber], NumberImport | _Planned],
+    *,
+    route: Route | None,
+    dry_run: bool,
+    done: str,
+) -> ImportReport:
+    planned: dict[str, NumberImport | _Planned] = {number: plan(found) for number, found in owned.items()}
+    to_write = [step for step in planned.values() if isinstance(step, _Planned)]
+    snapshot = RoutingSnapshot(
+        provider=board.info.id,
+        numbers=tuple(
+            NumberSnapshot(number=s.owned.number, id=s.owned.id, before=s.owned.routing, after=s.after)
+            for s in to_write
+        ),
+    )
+    writes = 0
+    finished: dict[str, NumberImport] = {n: step for n, step in planned.items() if isinstance(step, NumberImport)}
+    for step, (result, count) in zip(to_write, _apply(board, to_write, done, dry_run=dry_run), strict=True):
+        finished[step.owned.number] = result
+        writes += count
+    return ImportReport(
+        provider=board.info.id,
+        route=route,
+        dry_run=dry_run,
+        results=tuple(_in_order(board.info, wanted, finished)),
+        snapshot=snapshot,
+        writes=writes,
+    )
+
+
+def _in_order(
+    info: ProviderInfo, wanted: Sequence[str | InvalidNumber], finished: Mapping[str, NumberImport]
+) -> Iterator[NumberImport]:
+    """Give each input its result, in the order of the input."""
+    seen: set[str] = set()
+    for entry in wanted:
+        if isinstance(entry, InvalidNumber):
+            shown = entry.message.split("'")[1]
+            yield NumberImport(
+                number=shown, status="failed", code="import.not_e164", message=entry.message, fix=entry.fix
+            )
+        elif entry in seen:
+            text = "The number was given twice; see its first entry."
+            yield NumberImport(
+                number=entry,
+                status="failed",
+                code="import.duplicate",
+                message=text,
+                fix="Give each number once.",
+            )
+        elif entry not in finished:
+            text = f"The number is not in this {info.label} account."
+            fix = "Check the number, and that these credentials are of the account that owns it."
+            yield NumberImport(number=entry, status="not_owned", code="import.not_owned", message=text, fix=fix)
+        else:
+            yield finished[entry]
+        if isinstance(entry, str):
+            seen.add(entry)
+
+
+def _apply(
+    board: Switchboard, steps: Sequence[_Planned], done: str, *, dry_run: bool
+) -> Iterable[tuple[NumberImport, int]]:
+    if dry_run:
+        return [
+            (
+                _result(
+                    s.owned,
+                    "imported",
+                    f"Would be: {done}",
+                    after=s.after,
+                    notes=s.notes,
+                    code="import.planned",
+                ),
+                0,
+            )
+            for s in steps
+        ]
+    if not steps:
+        return []
+    refused: list[CredentialsRejected] = []
+
+    def write(step: _Planned) -> tuple[NumberImport, int]:
+        if refused:
+            return _failed(step, refused[0], "Not tried: the carrier refuses the credentials since."), 0
+        try:
+            seen, count = board.write(step.owned, step.fields)
+        except (ProviderTimeout, ProviderUnavailable, UnexpectedResponse) as error:
+            return _after_lost_answer(board, step, error, done), 1
+        except CredentialsRejected as error:
+            refused.append(error)
+            return _failed(step, error), 1
+        except (ProviderError, Unsupported) as error:
+            return _failed(step, error), 1 if isinstance(error, ProviderError) else 0
+        return _read_back(step, seen, done), count
+
+    with ThreadPoolExecutor(max_workers=min(_WRITERS, len(steps)), thread_name_prefix="voipkit-write") as pool:
+        return list(pool.map(write, steps))
+
+
+def _after_lost_answer(board: Switchboard, step: _Planned, error: ProviderError, done: str) -> NumberImport:
+    """A write whose answer was lost may have happened: look, rather than write again."""
+    try:
+        seen = board.read(step.owned)
+    except ProviderError:
+        text = f"It is not known whether the number was changed: {error.message}"
+        return _result(
+            step.owned,
+            "failed",
+            text,
+            "Run the import again: it writes only what is missing.",
+            code="import.unknown",
+        )
+    if all(seen.routing.get(name) == value for name, value in step.fields.items()):
+        return _read_back(step, seen, done)
+    return _failed(step, error, "Read again: the number was not changed.", after=seen.routing)
+
+
+def _read_back(step: _Planned, seen: ProviderNumber, done: str) -> NumberImport:
+    """Believe what the carrier shows after the write, not what was sent."""
+    wrong = [name for name, value in step.fields.items() if seen.routing.get(name) != value]
+    if wrong:
+        text = f"The carrier accepted the change but shows another value for: {', '.join(wrong)}."
+        fix = "Look at the number in the carrier's console; the snapshot puts it back."
+        return _result(step.owned, "failed", text, fix, after=seen.routing, code="import.read_back")
+    return _result(step.owned, "imported", done, after=seen.routing, notes=step.notes)
+
+
+def _failed(
+    step: _Planned,
+    error: ProviderError | Unsupported,
+    text: str | None = None,
+    *,
+    after: Routing | None = None,
+) -> NumberImport:
+    message = f"{text} {error.message}" if text else str(error.message)
+    return _result(step.owned, "failed", message, error.fix, after=after, code=f"import.{error.kind}")
+
+
+def _result(
+    number: ProviderNumber,
+    status: str,
+    message: str,
+    fix: str | None = None,
+    *,
+    after: Routing | None = None,
+    notes: tuple[str, ...] = (),
+    code: str | None = None,
+) -> NumberImport:
+    return NumberImport.model_validate(
+        {
+            "number": number.number, "id": number.id, "status": status, "code": code or f"import.{status}",
+            "message": message, "fix": fix, "before": dict(number.routing), "after": after, "notes": notes,
+        }
+    )  # fmt: skip

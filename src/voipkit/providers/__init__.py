@@ -1,0 +1,1 @@
+"""One carrier, one module, read from top to bottom. Carriers never import each other; the registry finds them."""
