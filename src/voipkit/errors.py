@@ -161,9 +161,17 @@ class CredentialsInvalid(ConfigurationError):
 
 
 class InvalidNumber(ConfigurationError):
-    """A phone number is not in E.164 form."""
+    """A phone number is not in E.164 form.
+
+    Attributes:
+        given: What was given instead, printable.
+    """
 
     kind = "invalid_number"
+
+    def __init__(self, message: str, *, given: str = "", fix: str | None = None) -> None:
+        super().__init__(message, fix=fix)
+        self.given = given
 
 
 class ProviderError(VoipkitError):

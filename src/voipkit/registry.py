@@ -25,7 +25,7 @@ from voipkit.errors import (
 from voipkit.models import ProviderInfo, Settings, SetupMethod
 from voipkit.protocols import Provider, capabilities_of
 
-__all__ = ["GROUP", "names", "open_provider", "provider_info", "providers"]
+__all__ = ["GROUP", "masked", "names", "open_provider", "provider_info", "providers"]
 
 GROUP = "voipkit.providers"
 """The entry-point group in which a distribution offers carriers."""
@@ -93,11 +93,13 @@ def open_provider(
         UnknownProvider: No installed distribution offers it.
         CredentialsInvalid: A field is missing, unknown or of the wrong form; every such field is named.
         Unsupported: The carrier has no such set-up method.
-        MissingExtra: The carrier's SDK is not installed.
+        BrokenProvider: The carrier cannot be loaded.
+
+    The carrier's SDK is loaded at the first request, which raises `MissingExtra` where it is not installed.
     """
     # Tracebacks may show this frame's arguments (Sentry does): keep secrets masked from the first line on.
-    given, credentials = _masked(credentials), {}
-    given_sip, sip_config = _masked(sip_config or {}), None
+    given, credentials = masked(credentials), {}
+    given_sip, sip_config = masked(sip_config or {}), None
     carrier = _load(name)
     method = _method(carrier.info, setup_method)
     outcomes = (
@@ -191,8 +193,12 @@ def _method(info: ProviderInfo, method_id: str | None) -> SetupMethod:
     return method
 
 
-def _masked(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Wrap every text, so that no later frame holds a plain one."""
+def masked(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Wrap every text in a `SecretStr`, so that no later frame holds a plain one. Masking twice is fine.
+
+    Raises:
+        CredentialsInvalid: It is not a mapping.
+    """
     if not isinstance(given, Mapping):
         _not_a_mapping(type(given).__name__)
     return {str(name): SecretStr(value) if isinstance(value, str) else value for name, value in given.items()}

@@ -17,6 +17,7 @@ from voipkit.models import CarrierObject, Check, Direction
 __all__ = ["Answer", "ask", "ask_together", "could_not_ask"]
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 A = TypeVar("A")
 B = TypeVar("B")
 C = TypeVar("C")
@@ -25,10 +26,10 @@ E = TypeVar("E")
 
 
 @dataclass(frozen=True, slots=True)
-class Answer(Generic[T]):
+class Answer(Generic[T_co]):
     """What a question gave: a value or the error, and the seconds that it took."""
 
-    value: T | None
+    value: T_co | None
     error: ProviderError | None
     elapsed: float
 

@@ -54,9 +54,10 @@ class Network:
 
         pool = self._pools[urlsplit(url).scheme]
         extensions = {"timeout": self._timeout}
+        content_sent = None if not body and method in ("GET", "HEAD", "DELETE") else body
         try:
             with pool.stream(
-                method, url, headers=list(headers.items()), content=body, extensions=extensions
+                method, url, headers=list(headers.items()), content=content_sent, extensions=extensions
             ) as response:
                 content = bytearray()
                 for chunk in response.iter_stream():

@@ -33,22 +33,26 @@ def e164(text: object) -> str:
     """
     import phonenumbers
 
-    shown = text if isinstance(text, str) and text.isprintable() else repr(text)
-    wants = "Write it in E.164: a plus, the country code and the number, such as +14155550100."
     if not isinstance(text, str) or not text.strip().startswith("+"):
-        raise InvalidNumber(f"'{shown}' is not a phone number in E.164: it does not start with a plus.", fix=wants)
+        raise _not_e164(text, "it does not start with a plus")
     if not text.isascii() or re.search(r"[^\d+().\-\s]", text):
-        raise InvalidNumber(
-            f"'{shown}' is not a phone number in E.164: it has letters, an extension or other signs.",
-            fix=wants,
-        )
+        raise _not_e164(text, "it has letters, an extension or other signs")
     try:
         parsed = phonenumbers.parse(text, None)
     except phonenumbers.NumberParseException:
         parsed = None
     if parsed is None or not phonenumbers.is_possible_number(parsed):
-        raise InvalidNumber(f"'{shown}' is not a phone number: no country has numbers of that form.", fix=wants)
+        raise _not_e164(text, "no country has numbers of that form")
     return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
+
+
+def _not_e164(given: object, why: str) -> InvalidNumber:
+    shown = given if isinstance(given, str) and given.isprintable() else repr(given)
+    return InvalidNumber(
+        f"'{shown[:40]}' is not a phone number in E.164: {why}.",
+        given=shown[:40],
+        fix="Write a plus, the country code and the number, such as +14155550100.",
+    )
 
 
 def canonical(text: str) -> str:

@@ -252,9 +252,8 @@ def _in_order(
     seen: set[str] = set()
     for entry in wanted:
         if isinstance(entry, InvalidNumber):
-            shown = entry.message.split("'")[1]
             yield NumberImport(
-                number=shown, status="failed", code="import.not_e164", message=entry.message, fix=entry.fix
+                number=entry.given, status="failed", code="import.not_e164", message=entry.message, fix=entry.fix
             )
         elif entry in seen:
             text = "The number was given twice; see its first entry."

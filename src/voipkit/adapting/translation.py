@@ -119,19 +119,31 @@ _BY_STATUS: dict[int, type[ProviderError]] = {
 }
 
 _WORDS: dict[type[ProviderError], tuple[str, str | None]] = {
-    CredentialsRejected: ("{label} does not accept these credentials.", "Check that the key is whole and not revoked."),
-    PermissionDenied: ("{label} accepts the key but does not let it do this.", "Give the key the permission, or use another key."),
-    NotFound: ("{label} has no such object, or not for this key.", "Check the id, and that it belongs to this account."),
+    CredentialsRejected: (
+        "{label} does not accept these credentials.",
+        "Check that the key is whole and not revoked.",
+    ),
+    PermissionDenied: (
+        "{label} accepts the key but does not let it do this.",
+        "Give the key the permission, or use another key.",
+    ),
+    NotFound: (
+        "{label} has no such object, or not for this key.",
+        "Check the id, and that it belongs to this account.",
+    ),
     Conflict: ("{label} refuses this while the object is in its present state.", None),
     InvalidRequest: ("{label} refuses a value that it was sent.", None),
     RateLimited: ("{label} was asked too often.", "Wait, or lower HttpOptions.rate or HttpOptions.concurrency."),
     ProviderUnavailable: ("{label} could not be asked.", "Try again; if it lasts, see the carrier's status page."),
-    ProviderTimeout: ("{label} did not answer in time.", "Try again, or raise HttpOptions.timeout or HttpOptions.deadline."),
+    ProviderTimeout: (
+        "{label} did not answer in time.",
+        "Try again, or raise HttpOptions.timeout or HttpOptions.deadline.",
+    ),
     UnexpectedResponse: (
         "{label} gave an answer that makes no sense.",
         "Try again; if it lasts, look for a proxy in between, and report it.",
     ),
-}  # fmt: skip
+}
 
 
 def by_status(status: int | None) -> type[ProviderError]:

@@ -1,0 +1,515 @@
+"""Twilio: the carrier. What is asked, and what is written; `checks` judges the answers."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self, TypeVar
+
+from voipkit.adapting.checking import Answer, ask, ask_together
+from voipkit.adapting.numbers import canonical, country_of, e164, minor_units
+from voipkit.adapting.paging import Page, by_cursor
+from voipkit.adapting.routing import Switchboard, import_numbers, require_route_kind, restore_numbers, wanted_numbers
+from voipkit.adapting.translation import translating
+from voipkit.adapting.transport import PLACEHOLDER, HttpOptions, basic, log, open_channel, requests_session
+from voipkit.errors import InvalidNumber, MissingExtra, NotFound, UnexpectedResponse
+from voipkit.models import (
+    Check,
+    CredentialTest,
+    ImportReport,
+    NameSuggestion,
+    NumberType,
+    NumberVerification,
+    OnConflict,
+    ProviderInfo,
+    ProviderNumber,
+    Route,
+    Routing,
+    RoutingSnapshot,
+)
+from voipkit.providers.twilio import checks
+from voipkit.providers.twilio.settings import EDGES, INFO, RULES, TwilioCredentials, TwilioSip
+
+if TYPE_CHECKING:
+    from twilio.rest import Client
+    from twilio.rest.api.v2010.account import AccountInstance
+    from twilio.rest.api.v2010.account.incoming_phone_number import IncomingPhoneNumberInstance
+    from twilio.rest.trunking.v1.trunk import TrunkInstance
+    from twilio.rest.trunking.v1.trunk.origination_url import OriginationUrlInstance
+
+__all__ = ["Twilio"]
+
+T = TypeVar("T")
+
+
+class Twilio:
+    """A Twilio account."""
+
+    info: ClassVar[ProviderInfo] = INFO
+
+    def __init__(
+        self, credentials: TwilioCredentials, sip_config: TwilioSip, *, setup_method: str, http: HttpOptions
+    ) -> None:
+        self.credentials = credentials
+        self.sip_config = sip_config
+        self.setup_method = setup_method
+        user = credentials.api_key or credentials.account_sid
+        secret = credentials.api_secret or credentials.auth_token
+        assert secret is not None
+        self._account_sid = credentials.account_sid
+        self._user = user
+        self._channel = open_channel(
+            INFO.id,
+            http,
+            basic(user, secret),
+            hosts=(".twilio.com",),
+            sdk="twilio",
+            conceal=("auth_token",),  # Twilio repeats the account's auth token in the account itself
+        )
+        self._fees: dict[str, dict[str, tuple[int | None, str | None]]] = {}
+        self._fees_lock = threading.Lock()
+        self._learnt: NameSuggestion | None = None
+
+    def __repr__(self) -> str:
+        return f"<Twilio {self._account_sid} {self.credentials.region}>"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __reduce__(self) -> NoReturn:
+        msg = "An opened carrier is not pickled: open it again where it is needed."
+        raise TypeError(msg)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._channel.close()
+
+    # --- the five methods
+
+    def test_credentials(self) -> CredentialTest:
+        """Ask for the account, its first number, its countries, the trunk and its URLs: 5 requests, all at once."""
+        sid = self.sip_config.trunk_sid
+        if sid:
+            account, first, geo, trunk, urls = ask_together(
+                self._account, self._first_number, self._dialable, lambda: self._trunk(sid), lambda: self._urls(sid)
+            )
+            trunk_checks = checks.trunk_inbound(sid, trunk, urls)
+            trunk_checks += checks.trunk_outbound(sid, trunk, self._account_sid, self.sip_config.domain)
+        else:
+            account, first, geo, trunks = ask_together(self._account, self._first_number, self._dialable, self._trunks)
+            trunk_checks = [checks.no_trunk_named("inbound", trunks), checks.no_trunk_named("outbound", trunks)]
+        found = checks.account(self._account_sid, account, first)
+        if found[0].status == "pass":
+            own = country_of(first.value.number) if first.value else None
+            found += trunk_checks + checks.geo(geo, self._destinations(own), proves=bool(sid))
+        else:
+            found += [checks.not_asked("inbound"), checks.not_asked("outbound")]
+        self._learnt = checks.name(self._account_sid, account, first)
+        return CredentialTest(provider=INFO.id, setup_method=self.setup_method, checks=tuple(found))
+
+    def suggest_name(self) -> NameSuggestion:
+        """Suggest "Twilio: <account name> (<number>)": 0 requests after `test_credentials`, else 2."""
+        if self._learnt is None:
+            account, first = ask_together(self._account, self._first_number)
+            if first.error:
+                raise first.error
+            self._learnt = checks.name(self._account_sid, account, first)
+        return self._learnt
+
+    def list_numbers(self) -> Iterator[ProviderNumber]:
+        """Yield the account's numbers, 1,000 a request, with their list price where Twilio publishes one."""
+        for raw in by_cursor(INFO.id, lambda url: self._number_page("list_numbers", url), key=lambda raw: raw.sid):
+            yield self._with_fee(_number(raw), raw.type)
+
+    def import_numbers(
+        self,
+        numbers: Iterable[str | ProviderNumber],
+        route: Route | None = None,
+        on_conflict: OnConflict = "refuse",
+        dry_run: bool = False,
+    ) -> ImportReport:
+        """Attach numbers to a trunk, a webhook or an application; see `voipkit.protocols.Provider`."""
+        return import_numbers(
+            self._switchboard("import_numbers"),
+            numbers,
+            route or self._default_route,
+            on_conflict,
+            dry_run=dry_run,
+            fields_for=_fields_for,
+            conflict=_conflict,
+        )
+
+    def verify_number(self, number: str, route: Route | None = None) -> NumberVerification:
+        """Follow a call to and from one number: 3 requests at once, then 2 for its trunk or 1 for its application."""
+        require_route_kind(INFO, route)
+        wanted = e164(number)
+        found, account, geo = ask_together(
+            lambda: self._owned("verify_number", frozenset([wanted])), self._account, self._dialable
+        )
+        if found.error:
+            raise found.error
+        return _Verifier(self, account, geo, route).verify(wanted, (found.value or {}).get(wanted))
+
+    def verify_numbers(
+        self, numbers: Iterable[str | ProviderNumber], route: Route | None = None
+    ) -> Iterator[NumberVerification]:
+        """Verify many numbers with one listing, 2 requests for the account, and 2 for each trunk they use."""
+        require_route_kind(INFO, route)
+        wanted = wanted_numbers(numbers)
+        owned = self._owned("verify_numbers", frozenset(entry for entry in wanted if isinstance(entry, str)))
+        account, geo = ask_together(self._account, self._dialable)
+        verifier = _Verifier(self, account, geo, route)
+        for entry in wanted:
+            if isinstance(entry, InvalidNumber):
+                yield verifier.refuse(entry)
+            else:
+                yield verifier.verify(entry, owned.get(entry))
+
+    # --- capabilities
+
+    def restore_numbers(self, snapshot: RoutingSnapshot) -> ImportReport:
+        """Put routing back as a snapshot says; see `voipkit.protocols.SupportsRestore`."""
+        return restore_numbers(self._switchboard("restore_numbers"), snapshot)
+
+    # --- the SDK
+
+    @cached_property
+    def _client(self) -> Client:
+        """Build the SDK's client: with a placeholder for the secret, and deaf to TWILIO_* in the environment."""
+        try:
+            from twilio.http import HttpClient
+            from twilio.http.response import Response
+            from twilio.rest import Client
+        except ImportError as error:
+            raise MissingExtra("Twilio's SDK is not installed.", fix="pip install 'voipkit[twilio]'") from error
+        session = requests_session(self._channel)
+
+        class Http(HttpClient):
+            """Sends through our channel, and keeps no state: the SDK's own client returns what it stored last."""
+
+            def request(  # type: ignore[override]
+                self,
+                method: str,
+                uri: str,
+                params: Mapping[str, object] | None = None,
+                data: Mapping[str, object] | None = None,
+                headers: Mapping[str, str] | None = None,
+                **_: object,
+            ) -> Response:
+                reply = session.request(method, uri, params=params, data=data, headers=headers)  # type: ignore[arg-type]
+                return Response(reply.status_code, reply.text, reply.headers)
+
+        region = self.credentials.region
+        return Client(  # type: ignore[no-untyped-call]
+            self._user,
+            PLACEHOLDER,
+            account_sid=self._account_sid,
+            region=region if region in EDGES else None,
+            edge=EDGES.get(region),
+            http_client=Http(logger=log, is_async=False),
+            environment={"_": ""},  # an empty mapping is falsy, and the SDK then reads os.environ (measured)
+        )
+
+    def _asking(self, operation: str) -> AbstractContextManager[None]:
+        return translating(INFO.id, operation, RULES, self._channel)
+
+    # --- single questions
+
+    def _account(self) -> AccountInstance:
+        with self._asking("fetch_account"):
+            account = self._client.api.v2010.accounts(self._account_sid).fetch()
+            return _sensible(account, account.sid == self._account_sid, "account")
+
+    def _first_number(self) -> ProviderNumber | None:
+        with self._asking("list_numbers"):
+            page = self._client.incoming_phone_numbers.page(page_size=1)
+            return next((_number(raw) for raw in page), None)
+
+    def _dialable(self) -> dict[str, bool]:
+        """Countries that may be called, by ISO code: one page holds them all (at most 1,000, there are 240)."""
+        with self._asking("list_dialing_permissions"):
+            page = self._client.voice.v1.dialing_permissions.countries.page(page_size=1000)
+            return {str(c.iso_code): bool(c.low_risk_numbers_enabled) for c in page}
+
+    def _trunk(self, sid: str) -> TrunkInstance:
+        with self._asking("fetch_trunk"):
+            trunk = self._client.trunking.v1.trunks(sid).fetch()
+            return _sensible(trunk, trunk.sid == sid, "trunk")
+
+    def _trunks(self) -> list[TrunkInstance]:
+        with self._asking("list_trunks"):
+            return list(self._client.trunking.v1.trunks.page(page_size=100))  # an account has at most 100
+
+    def _urls(self, trunk_sid: str) -> list[OriginationUrlInstance]:
+        with self._asking("list_origination_urls"):
+            return list(self._client.trunking.v1.trunks(trunk_sid).origination_urls.page(page_size=1000))
+
+    def _application(self, sid: str) -> Any:
+        with self._asking("fetch_application"):
+            application = self._client.applications(sid).fetch()
+            return _sensible(application, application.sid == sid, "application")
+
+    def _inbound_region(self, number: str) -> str:
+        """The region that a number's calls are handed to; Twilio answers 404 until it was set once: us1 then."""
+        try:
+            with self._asking("fetch_inbound_region"):
+                return self._client.routes.v2.phone_numbers(number).fetch().voice_region or "us1"
+        except NotFound:
+            return "us1"
+
+    def _number_page(self, operation: str, url: str | None, **filters: str) -> Page[IncomingPhoneNumberInstance]:
+        with self._asking(operation):
+            listing = self._client.incoming_phone_numbers
+            page = listing.get_page(url) if url else listing.page(page_size=1000, **filters)
+            return Page(items=list(page), next=page.next_page_url)
+
+    def _owned(self, operation: str, wanted: frozenset[str]) -> dict[str, ProviderNumber]:
+        """Look up which of the wanted numbers the account has."""
+        return {n.number: n for n in self._find(operation, wanted) if n.number in wanted} if wanted else {}
+
+    def _find(self, operation: str, wanted: frozenset[str]) -> Iterator[ProviderNumber]:
+        """Yield the account's numbers; one number is asked for by name (a partial match, so look at the answer)."""
+        filters = {"phone_number": next(iter(wanted))} if len(wanted) == 1 else {}
+        fetch = lambda url: self._number_page(operation, url, **filters)  # noqa: E731
+        return map(_number, by_cursor(INFO.id, fetch, key=lambda raw: raw.sid))
+
+    def _with_fee(self, number: ProviderNumber, raw_type: str | None) -> ProviderNumber:
+        fee, currency = (
+            self._prices(number.country).get(_plain(raw_type), (None, None)) if number.country else (None, None)
+        )
+        return number if fee is None else number.model_copy(update={"monthly_fee": fee, "currency": currency})
+
+    def _prices(self, country: str) -> dict[str, tuple[int | None, str | None]]:
+        """A country's monthly list prices by type, asked for once; empty where Twilio does not tell this key."""
+        with self._fees_lock:
+            if country not in self._fees:
+                answer = ask(lambda: self._price_list(country))
+                self._fees[country] = answer.value or {}
+            return self._fees[country]
+
+    def _price_list(self, country: str) -> dict[str, tuple[int | None, str | None]]:
+        with self._asking("fetch_prices"):
+            listed = self._client.pricing.v1.phone_numbers.countries(country).fetch()
+            prices: Sequence[Any] = listed.phone_number_prices or ()
+            return {
+                _plain(p.get("number_type")): (
+                    minor_units(p.get("current_price"), listed.price_unit),
+                    listed.price_unit,
+                )
+                for p in prices
+            }
+
+    # --- routing
+
+    @property
+    def _default_route(self) -> Route | None:
+        return Route.trunk(self.sip_config.trunk_sid) if self.sip_config.trunk_sid else None
+
+    def _destinations(self, own: str | None) -> tuple[str, ...]:
+        return self.sip_config.destinations or ((own,) if own else ())
+
+    def _switchboard(self, operation: str) -> Switchboard:
+        return Switchboard(
+            info=INFO,
+            find=lambda wanted: self._find(operation, wanted),
+            write=lambda number, fields: self._write(operation, number, fields),
+            read=lambda number: self._read(operation, number),
+        )
+
+    def _read(self, operation: str, number: ProviderNumber) -> ProviderNumber:
+        with self._asking(operation):
+            return _number(self._client.incoming_phone_numbers(number.id).fetch())
+
+    def _write(self, operation: str, number: ProviderNumber, fields: Routing) -> tuple[ProviderNumber, int]:
+        """Write the fields that differ. A URL is set before the trunk is taken off, so no call falls in between.
+
+        Setting a trunk deletes the application and the other way round (API, IncomingPhoneNumber), so the one that
+        goes is not sent. "" clears; None would mean "leave as it is".
+        """
+        changed = {name: value for name, value in fields.items() if number.routing.get(name) != value}
+        detach = changed.get("trunk_sid", "") is None and not changed.get("voice_application_sid")
+        if changed.get("trunk_sid"):
+            changed.pop("voice_application_sid", None)
+        if "trunk_sid" in changed and changed["trunk_sid"] is None:
+            del changed["trunk_sid"]
+        if detach and self.credentials.region != "us1":
+            # The trunk's number sub-resource does not exist in ie1 (regional product availability page; au1 assumed).
+            changed["trunk_sid"], detach = None, False
+        requests = 0
+        seen = number
+        with self._asking(operation):
+            context = self._client.incoming_phone_numbers(number.id)
+            if changed:
+                requests += 1
+                seen = _number(context.update(**{name: value or "" for name, value in changed.items()}))
+            if detach:
+                requests += 1
+                self._client.trunking.v1.trunks(number.routing["trunk_sid"] or "").phone_numbers(number.id).delete()
+                seen = _number(context.fetch())
+        return seen, requests
+
+
+class _Verifier:
+    """Verifies numbers one after another, and asks about each trunk and application once."""
+
+    def __init__(
+        self, carrier: Twilio, account: Answer[AccountInstance], geo: Answer[dict[str, bool]], route: Route | None
+    ) -> None:
+        self._carrier = carrier
+        self._account = account
+        self._geo = geo
+        self._expected = route or carrier._default_route
+        self._targets: dict[Route, list[Check]] = {}
+
+    def verify(self, number: str, found: ProviderNumber | None) -> NumberVerification:
+        """Follow a call to and from a number that was looked up."""
+        if found is None:
+            seen = [checks.not_owned(number), checks.not_asked("inbound"), checks.not_asked("outbound")]
+            return NumberVerification(provider=INFO.id, number=number, route=self._expected, checks=tuple(seen))
+        target = self._expected or found.route
+        seen = [
+            *checks.account(self._carrier._account_sid, self._account, Answer(found, None, 0.0)),
+            *checks.number(found, self._expected),
+            *self._region(number),
+            *(self._target(target) if target else ()),
+            checks.caller_id(found),
+            *checks.geo(self._geo, self._carrier._destinations(found.country)),
+        ]
+        return NumberVerification(provider=INFO.id, number=number, id=found.id, route=target, checks=tuple(seen))
+
+    def refuse(self, error: InvalidNumber) -> NumberVerification:
+        """Answer for a text that is no number."""
+        return NumberVerification(
+            provider=INFO.id, number=error.given, route=self._expected, checks=(checks.not_e164(error),)
+        )
+
+    def _region(self, number: str) -> list[Check]:
+        """Outside us1 a number may be handed to another region than its trunk's: one request a number, no listing."""
+        region = self._carrier.credentials.region
+        if region == "us1":
+            return []
+        return [checks.inbound_region(number, ask(lambda: self._carrier._inbound_region(number)), region)]
+
+    def _target(self, route: Route) -> list[Check]:
+        if route not in self._targets:
+            self._targets[route] = self._look_at(route)
+        return self._targets[route]
+
+    def _look_at(self, route: Route) -> list[Check]:
+        carrier, sid = self._carrier, route.target
+        if route.kind == "application":
+            return [checks.application(sid, ask(lambda: carrier._application(sid)))]
+        if route.kind == "webhook":
+            return []
+        trunk, urls = ask_together(lambda: carrier._trunk(sid), lambda: carrier._urls(sid))
+        outbound = checks.trunk_outbound(sid, trunk, carrier._account_sid, carrier.sip_config.domain)
+        return checks.trunk_inbound(sid, trunk, urls) + outbound
+
+
+# --- mappings --------------------------------------------------------------------------------------------------------
+
+_ROUTING = (
+    "trunk_sid",
+    "voice_application_sid",
+    "voice_url",
+    "voice_method",
+    "voice_fallback_url",
+    "voice_fallback_method",
+    "status_callback",
+    "status_callback_method",
+    "voice_receive_mode",
+)
+_DEMO_URL = "https://demo.twilio.com/"  # what a bought number's voice_url holds until somebody sets one
+_TYPES: dict[str, NumberType] = {
+    "local": "local",
+    "mobile": "mobile",
+    "tollfree": "toll_free",
+    "national": "national",
+    "sharedcost": "shared_cost",
+    "voip": "voip",
+}
+
+
+def _number(raw: IncomingPhoneNumberInstance) -> ProviderNumber:
+    if not raw.sid or not raw.phone_number:
+        raise UnexpectedResponse("Twilio listed a number without its SID or its digits.", provider=INFO.id)
+    number = canonical(raw.phone_number)
+    routing = {field: getattr(raw, field) or None for field in _ROUTING}
+    capabilities: Any = raw.capabilities  # annotated as text, is a mapping (twilio 9.13)
+    return ProviderNumber(
+        id=raw.sid,
+        number=number,
+        raw=raw.phone_number,
+        friendly_name=raw.friendly_name or None,
+        type=_TYPES.get(_plain(raw.type), "other"),
+        capabilities=_capabilities(capabilities),
+        country=country_of(number),
+        status=raw.status or None,
+        active=raw.status in (None, "", "in-use"),
+        route=_route(routing),
+        routing=routing,
+    )
+
+
+def _capabilities(raw: object) -> tuple[str, ...] | None:
+    """Twilio has spelled the keys in lower and in upper case."""
+    if not isinstance(raw, Mapping):
+        return None
+    return tuple(sorted(str(name).lower() for name, has in raw.items() if has is True))
+
+
+def _route(routing: Mapping[str, str | None]) -> Route | None:
+    trunk, application, url = routing["trunk_sid"], routing["voice_application_sid"], routing["voice_url"]
+    if trunk:
+        return Route.trunk(trunk)
+    if application:
+        return Route.application(application)
+    if not url or url.startswith(_DEMO_URL):
+        return None
+    try:
+        return Route.webhook(url, "GET" if routing["voice_method"] == "GET" else "POST")
+    except ValueError:  # a URL that is no URL: calls go nowhere, and the routing fields show it
+        return None
+
+
+def _fields_for(route: Route) -> Routing:
+    if route.kind == "trunk":
+        return {"trunk_sid": route.target, "voice_application_sid": None}
+    if route.kind == "application":
+        return {"trunk_sid": None, "voice_application_sid": route.target}
+    return {
+        "trunk_sid": None,
+        "voice_application_sid": None,
+        "voice_url": route.target,
+        "voice_method": route.method,
+    }
+
+
+def _conflict(number: ProviderNumber, route: Route) -> str | None:
+    """Say what the number's present routing would lose."""
+    present = number.route
+    if present is None or (present.kind == route.kind and present.target == route.target):
+        return None
+    if present.kind == "trunk":
+        return (
+            f"Its calls go to trunk {present.target}, which beats any other routing; it would be taken off that trunk."
+        )
+    if route.kind == "trunk":
+        return f"Its calls go to {present}; a trunk silently beats that, so {present.target} would get no more calls."
+    return f"Its calls go to {present}, which would get no more calls."
+
+
+def _plain(type_name: str | None) -> str:
+    """Twilio spells types in several ways: "toll free" in prices, free text on numbers."""
+    return "".join(letter for letter in (type_name or "").lower() if letter.isalpha())
+
+
+def _sensible(found: T, ok: bool, what: str) -> T:
+    if not ok:
+        raise UnexpectedResponse(f"Twilio's answer is not the {what} that was asked for.", provider=INFO.id)
+    return found
