@@ -178,13 +178,13 @@ def translating(provider: str, operation: str, rules: Rules, channel: Channel | 
         channel: Where the request went, to find Retry-After and the request id that SDKs drop.
 
     Raises:
-        ProviderError: With the SDK's exception as ``__cause__``. A programming error (TypeError, AttributeError...)
-            that no rule names becomes `UnexpectedResponse`: an SDK raises these on answers that it did not expect.
+        ProviderError: With the SDK's exception as ``__cause__``. TypeError, AttributeError, KeyError and the like,
+            which no rule names, become `UnexpectedResponse`: SDKs raise these on answers that they did not expect.
     """
     try:
         yield
-    except VoipkitError:
-        raise
+    except (VoipkitError, NameError, AssertionError, ImportError):
+        raise  # ours, or a mistake in the program that no answer can cause
     except Exception as error:
         raise _translated(error, provider, operation, rules, channel) from error
 

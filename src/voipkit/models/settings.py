@@ -7,7 +7,8 @@ come from that declaration. No SDK is needed for any of it.
 from __future__ import annotations
 
 import re
-from typing import Any, Literal, NoReturn, get_args
+from types import UnionType
+from typing import Any, Literal, NoReturn, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, computed_field, field_validator
 from pydantic.alias_generators import to_camel
@@ -203,7 +204,9 @@ def _meta(field: FieldInfo) -> dict[str, Any]:
 
 
 def _types(field: FieldInfo) -> tuple[Any, ...]:
-    return get_args(field.annotation) or (field.annotation,)
+    """The alternatives of a union, else the type itself; a tuple stays a tuple."""
+    union = get_origin(field.annotation) in (Union, UnionType)
+    return get_args(field.annotation) if union else (field.annotation,)
 
 
 def _is_secret(field: FieldInfo) -> bool:
@@ -275,7 +278,7 @@ def _draw_as(
         return "boolean"
     if int in types:
         return "number"
-    return "text" if str in types and Ellipsis not in types else "list"
+    return "text" if str in types else "list"
 
 
 def _schema(model: type[Settings]) -> dict[str, Any]:

@@ -1,0 +1,159 @@
+"""Named incidents: things that really happened to people, as one call.
+
+``box.incident("telnyx-d38")`` puts the sandbox into the state that somebody reported, so that a test can ask
+what a library says about it.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from voipkit.sandbox._faults import Fault
+
+if TYPE_CHECKING:
+    from voipkit.sandbox.box import Sandbox
+
+# Four pages at each carrier's largest page size.
+_FOUR_PAGES = {"twilio": 3 * 1000 + 1, "telnyx": 3 * 250 + 1}
+
+
+@dataclass(frozen=True)
+class Incident:
+    """Describe one incident.
+
+    Attributes:
+        name: Its name.
+        carriers: The carriers that it happens to.
+        summary: One sentence.
+        apply: Puts a sandbox into that state.
+    """
+
+    name: str
+    carriers: tuple[str, ...]
+    summary: str
+    apply: Callable[[Sandbox], None]
+
+
+INCIDENTS: dict[str, Incident] = {}
+
+
+def _incident(name: str, *carriers: str) -> Callable[[Callable[[Sandbox], None]], Callable[[Sandbox], None]]:
+    """Enter the decorated function into `INCIDENTS`; the first line of its docstring is the summary."""
+
+    def enter(apply: Callable[[Sandbox], None]) -> Callable[[Sandbox], None]:
+        summary = (inspect.getdoc(apply) or "").partition("\n")[0]
+        INCIDENTS[name] = Incident(name, carriers, summary, apply)
+        return apply
+
+    return enter
+
+
+@_incident("telnyx-d38", "telnyx")
+def _telnyx_d38(box: Sandbox) -> None:
+    """The connections have no outbound voice profile, so every outgoing call ends in SIP error D38.
+
+    Telnyx, "SIP response codes": D38 is a connection without an outbound voice profile. The key is good, inbound
+    calls work, one direction is dead; the most reported failure when a Telnyx account is brought along.
+    """
+    for connection in box.telnyx.connections:
+        connection.outbound_voice_profile_id = None
+
+
+@_incident("twilio-wrong-region-401", "twilio")
+def _twilio_wrong_region(box: Sandbox) -> None:
+    """The credentials belong to region ie1, and are refused with 401, code 20003, everywhere else.
+
+    Twilio, "Global Infrastructure": auth tokens and API keys are issued per region, and a token of another region
+    is answered just like a wrong one.
+    """
+    box.twilio.region = "ie1"
+
+
+@_incident("twilio-test-credentials", "twilio")
+def _twilio_test_credentials(box: Sandbox) -> None:
+    """The credentials are Twilio's test credentials: 403, code 20008, on everything but three POSTs.
+
+    twilio-php#251 and #213, twilio-ruby#69 and #121, twilio-node#125; Twilio, "Test credentials". The three POSTs
+    (buy a number, send a message, make a call) are not simulated.
+    """
+    box.twilio.test_credentials = True
+
+
+@_incident("number-on-foreign-trunk", "twilio", "telnyx")
+def _number_on_foreign_trunk(box: Sandbox) -> None:
+    """The first number is already attached to a trunk or connection that somebody else uses.
+
+    Import tools that overwrite a live number's routing are the most feared side effect in the threads; here the
+    other trunk belongs to another team of the same account.
+    """
+    trunk = box.twilio.add_trunk("Front desk PBX", domain_name="front-desk.pstn.twilio.com")
+    box.twilio.add_origination_url(trunk, "sip:desk.example.net")
+    if len(box.twilio.numbers):
+        box.twilio.numbers[0].trunk_sid = trunk.sid
+    connection = box.telnyx.add_connection("ip_connection", "Front desk PBX")
+    box.telnyx.add_ip(connection, "192.0.2.44")
+    if len(box.telnyx.numbers):
+        box.telnyx.numbers[0].connection_id = connection.id
+
+
+@_incident("page-3-times-out", "twilio", "telnyx")
+def _page_3_times_out(box: Sandbox) -> None:
+    """The listing of numbers has four pages or more, and the third never answers.
+
+    Tools that show the first page only, or that take a broken listing for a complete one, are a top complaint.
+    The pages are counted at the carriers' largest page sizes, 1000 and 250.
+    """
+    box.twilio.seed_numbers(max(0, _FOUR_PAGES["twilio"] - len(box.twilio.numbers)))
+    box.telnyx.seed_numbers(max(0, _FOUR_PAGES["telnyx"] - len(box.telnyx.numbers)))
+    box.fail("twilio", "list_numbers", Fault.timeout(), page=3)
+    for operation in ("list_numbers", "list_numbers_slim", "list_voice"):
+        box.fail("telnyx", operation, Fault.timeout(), page=3)
+
+
+@_incident("429-without-retry-after", "twilio", "telnyx")
+def _too_many_requests(box: Sandbox) -> None:
+    """Every request is answered 429 with no Retry-After header.
+
+    Twilio, "Error 20429", asks for exponential backoff and names no header; Telnyx sends x-ratelimit-reset (in
+    seconds) instead, which its own SDK 4.189 does not read.
+    """
+    box.fail("twilio", "*", Fault.status(429))
+    box.fail("telnyx", "*", Fault.status(429))
+
+
+@_incident("empty-account", "twilio", "telnyx")
+def _empty_account(box: Sandbox) -> None:
+    """The account is good and owns no number.
+
+    A listing with no rows is an answer and not a failure; importers have reported it as "invalid credentials".
+    """
+    box.twilio.numbers.clear()
+    box.telnyx.numbers.clear()
+
+
+@_incident("trial-account", "twilio")
+def _trial_account(box: Sandbox) -> None:
+    """The Twilio account is a trial: it can call verified numbers only (call error 32100).
+
+    Twilio, "Free trial limitations": one number, one trunk, four concurrent calls.
+    """
+    box.twilio.account.type = "Trial"
+    for number in box.twilio.numbers[1:]:
+        box.twilio.numbers.remove(number.sid)
+
+
+@_incident("suspended-account", "twilio", "telnyx")
+def _suspended_account(box: Sandbox) -> None:
+    """The carrier has suspended the account, usually over money.
+
+    Twilio documents 401, code 20003, for a suspended account (unverified live; `Twilio.suspended_can_read` gives
+    the other reading). Telnyx documents no status for it: writes answer 403, code 10010, and the credit is gone
+    (SIP error D19).
+    """
+    box.twilio.account.status = "suspended"
+    box.telnyx.balance.balance = "-105.00"
+    box.telnyx.balance.available_credit = "-5.00"
+    box.telnyx.forbidden |= {"update_number", "update_voice", "create_job"}

@@ -1,0 +1,1 @@
+"""Help for tests of code that uses voipkit; pytest loads `voipkit.testing.plugin` by itself."""
