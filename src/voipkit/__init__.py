@@ -29,7 +29,6 @@ _HOME = {
     "RoutingSnapshot": "models",
     "open_provider": "registry",
     "provider_info": "registry",
-    "providers": "registry",
 }
 
 if TYPE_CHECKING:
@@ -76,7 +75,7 @@ __all__ = [
 def __getattr__(name: str) -> object:
     if name in _HOME:
         value: object = getattr(import_module(f"voipkit.{_HOME[name]}"), name)
-    elif name in ("aio", "errors", "evidence"):
+    elif name in ("aio", "errors", "evidence", "providers"):
         value = import_module(f"voipkit.{name}")
     elif name == "__version__":
         from importlib.metadata import version

@@ -21,7 +21,7 @@ class Caller:
         headers = {"Authorization": "Basic " + base64.b64encode(pair.encode()).decode()}
         if form is not None:
             headers["Content-Type"] = "application/x-www-form-urlencoded"
-        if url.startswith("/"):
+        if not url.startswith("https:"):
             url = f"https://api.twilio.com/2010-04-01/Accounts/{account.sid}{url}"
         return self._send(method, url, headers, form.encode() if form is not None else None)
 

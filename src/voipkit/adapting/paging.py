@@ -142,7 +142,8 @@ def by_number(
         yield from walk.fresh(page)
         for later in rest:
             yield from walk.fresh(later)
-            total = later.total if later.total is not None else total
+            # The smallest count seen: a number bought meanwhile may sit on a page that was read before.
+            total = min((count for count in (total, later.total) if count is not None), default=None)
     finally:
         rest.close()
     return walk.finish(total)

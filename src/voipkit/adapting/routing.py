@@ -133,6 +133,9 @@ def import_numbers(
     voice = board.carries_voice([owned[n] for n in owned]) if board.carries_voice and owned else {}
 
     def plan(number: ProviderNumber) -> NumberImport | _Planned:
+        if not number.active:
+            text = f"The number is not active: the carrier says '{number.status}'."
+            return _result(number, "failed", text, "Import it once calls can use it.", code="import.not_active")
         can_talk = voice.get(number.number) if board.carries_voice else _voice(number)
         if can_talk is False:
             return _result(number, "not_voice", "The number cannot take voice calls.", "Choose a number with voice.")

@@ -131,8 +131,14 @@ _WORDS: dict[type[ProviderError], tuple[str, str | None]] = {
         "{label} has no such object, or not for this key.",
         "Check the id, and that it belongs to this account.",
     ),
-    Conflict: ("{label} refuses this while the object is in its present state.", None),
-    InvalidRequest: ("{label} refuses a value that it was sent.", None),
+    Conflict: (
+        "{label} refuses this while the object is in its present state.",
+        "Look at the object in the carrier's console.",
+    ),
+    InvalidRequest: (
+        "{label} refuses a value that it was sent.",
+        "Look up the carrier's code, correct the value, and try again.",
+    ),
     RateLimited: ("{label} was asked too often.", "Wait, or lower HttpOptions.rate or HttpOptions.concurrency."),
     ProviderUnavailable: ("{label} could not be asked.", "Try again; if it lasts, see the carrier's status page."),
     ProviderTimeout: (
@@ -199,7 +205,7 @@ def _translated(
     code_rule = rules.codes.get(facts.code or "", CodeRule())
     named = rule.error if rule else UnexpectedResponse
     kind = code_rule.error or named or by_status(facts.status)
-    words, fix = _WORDS.get(kind, ("{label} refused.", None))
+    words, fix = next(_WORDS[ancestor] for ancestor in (*kind.__mro__, UnexpectedResponse) if ancestor in _WORDS)
     message = words.format(label=rules.label)
     reply = channel.last_reply if channel else None
     return kind(

@@ -110,7 +110,8 @@ class Twilio:
             found += trunk_checks + checks.geo(geo, self._destinations(own), proves=bool(sid))
         else:
             found += [checks.not_asked("inbound"), checks.not_asked("outbound")]
-        self._learnt = checks.name(self._account_sid, account, first)
+        if first.error is None:
+            self._learnt = checks.name(self._account_sid, account, first)
         return CredentialTest(provider=INFO.id, setup_method=self.setup_method, checks=tuple(found))
 
     def suggest_name(self) -> NameSuggestion:
@@ -229,9 +230,8 @@ class Twilio:
             return _sensible(account, account.sid == self._account_sid, "account")
 
     def _first_number(self) -> ProviderNumber | None:
-        with self._asking("list_numbers"):
-            page = self._client.incoming_phone_numbers.page(page_size=1)
-            return next((_number(vars(raw)) for raw in page), None)
+        first = self._number_page("list_numbers", None, PageSize="1").items
+        return _number(first[0]) if first else None
 
     def _dialable(self) -> dict[str, bool]:
         """Countries that may be called, by ISO code: one page holds them all (at most 1,000, there are 240)."""
@@ -273,7 +273,7 @@ class Twilio:
         """
         with self._asking(operation):
             if uri is None:
-                query = urlencode({"PageSize": "1000", **filters})
+                query = urlencode({"PageSize": "1000"} | filters)
                 uri = f"/2010-04-01/Accounts/{self._account_sid}/IncomingPhoneNumbers.json?{query}"
             response = self._client.request("GET", f"https://api.twilio.com{uri}")
             if response.status_code != 200:  # noqa: PLR2004
