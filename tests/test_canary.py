@@ -194,7 +194,8 @@ def shown_or_refused(outcome: object) -> Iterator[str]:
     try:
         yield from shown(outcome)
     except TypeError as refused:
-        assert "pickled" in str(refused)  # settings and carriers hold secrets, so they refuse
+        if "pickled" not in str(refused):  # settings and carriers hold secrets, so they refuse to be
+            raise
 
 
 @pytest.mark.parametrize("which", CARRIERS)
@@ -254,7 +255,7 @@ def test_the_canary_sings():
         raise ProviderError("refused")
 
     frame: dict[str, object] = {}
-    exec("def leaking(secret, leak):\n    leak(secret)", frame)  # noqa: S102 - a frame that is not of this file
+    exec("def leaking(secret, leak):\n    leak(secret)", frame)  # a frame that is not of this file
     with pytest.raises(ProviderError) as caught:
         frame["leaking"]("0123456789abcdef0123456789abcdef", leak)  # type: ignore[operator]
 

@@ -77,9 +77,14 @@ def _tour_twilio(box, ask):
     path = f"/IncomingPhoneNumbers/{number.sid}.json"
     ask.twilio("POST", path, f"VoiceApplicationSid={application.sid}")
     ask.twilio("POST", path, "VoiceApplicationSid=")
+    assert ask.twilio("POST", path, "TrunkSid=")[0] == 400
     assert ask.twilio("POST", f"{trunks}/{trunk.sid}/PhoneNumbers", f"PhoneNumberSid={number.sid}")[0] == 201
     assert ask.twilio("DELETE", f"{trunks}/{trunk.sid}/PhoneNumbers/{number.sid}")[0] == 204
-    for missing in (f"/IncomingPhoneNumbers/PN{'0' * 32}.json", f"{trunks}/TK{'0' * 32}", f"{trunks}/TK{'0' * 32}/OriginationUrls"):
+    for missing in (
+        f"/IncomingPhoneNumbers/PN{'0' * 32}.json",
+        f"{trunks}/TK{'0' * 32}",
+        f"{trunks}/TK{'0' * 32}/OriginationUrls",
+    ):
         assert ask.twilio("GET", missing)[0] == 404
 
 
@@ -132,11 +137,15 @@ class TestTheSandbox:
 
     @pytest.mark.parametrize("operation", sorted(DESCRIBED))
     def test_twilio_answers_every_field_of_the_documents_example(self, tour, operation):
-        recorded = next(r for r in tour.requests if (r.carrier, r.operation) == ("twilio", operation) and r.status < 300)
+        recorded = next(
+            r for r in tour.requests if (r.carrier, r.operation) == ("twilio", operation) and r.status < 300
+        )
         answer, example = json.loads(recorded.response_body), next(examples(*DESCRIBED[operation]))
         assert _fields(example) - _fields(answer) - _MORE_SUBRESOURCES == set()
 
-    @pytest.mark.parametrize(("operation", "operation_id"), [("number", "RetrievePhoneNumber"), ("balance", "GetUserBalance")])
+    @pytest.mark.parametrize(
+        ("operation", "operation_id"), [("number", "RetrievePhoneNumber"), ("balance", "GetUserBalance")]
+    )
     def test_telnyx_answers_every_field_of_the_documents_example(self, tour, operation, operation_id):
         recorded = next(r for r in tour.requests if (r.carrier, r.operation) == ("telnyx", operation))
         assert _fields(next(examples("telnyx-v2", operation_id))) <= _fields(json.loads(recorded.response_body))
@@ -151,7 +160,7 @@ class TestTheSandbox:
 # The example of an account lists a dozen sub-resources; the sandbox names those that it has.
 _MORE_SUBRESOURCES = {f"subresource_uris.{name}" for name in (
     "available_phone_numbers", "conferences", "notifications", "recordings", "transcriptions", "addresses",
-    "signing_keys", "connect_apps", "authorized_connect_apps", "usage", "short_codes", "queues", "messages",
+    "signing_keys", "balance", "connect_apps", "authorized_connect_apps", "usage", "short_codes", "queues", "messages",
 )}  # fmt: skip
 
 
@@ -243,7 +252,7 @@ class TestTheChecker:
     @pytest.mark.parametrize(
         ("body", "expected"),
         [
-            (b"TrunkSid=", "form.TrunkSid: ''"),
+            (b"TrunkSid=TK1", "form.TrunkSid: 'TK1'"),
             (b"VoiceMethod=PUT", "form.VoiceMethod: 'PUT': enum"),
             (b"Colour=red", "form.Colour: 'red': no such field"),
             (b"VoiceCallerIdLookup=maybe", "form.VoiceCallerIdLookup"),

@@ -189,7 +189,10 @@ class TestPageFaults:
         box.fail("telnyx", "list_numbers", Fault.lying_total(), calls=1)
         box.fail("telnyx", "list_numbers", Fault.lying_total(-1), calls=2)
         assert [len(page["incoming_phone_numbers"]) for page in pages_of_twilio(ask, 3)] == [3, 3, 1, 0]
-        assert self.telnyx_page(ask, 4) == ([], {"page_number": 4, "page_size": 3, "total_pages": 4, "total_results": 10})
+        assert self.telnyx_page(ask, 4) == (
+            [],
+            {"page_number": 4, "page_size": 3, "total_pages": 4, "total_results": 10},
+        )
         assert self.telnyx_page(ask, 1)[1]["total_pages"] == 2
 
     def test_an_empty_listing_has_one_page(self):

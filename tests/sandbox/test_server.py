@@ -165,7 +165,9 @@ def test_leaving_the_block_ends_a_slow_answer(box, auth):
     box.fail("telnyx", "balance", Fault.slow_drip(10))
     with box.serve() as url:
         connection = socket.create_connection(("127.0.0.1", urlsplit(url).port), timeout=5)
-        connection.sendall(f"GET /api.telnyx.com/v2/balance HTTP/1.1\r\nAuthorization: {auth['Authorization']}\r\n\r\n".encode())
+        connection.sendall(
+            f"GET /api.telnyx.com/v2/balance HTTP/1.1\r\nAuthorization: {auth['Authorization']}\r\n\r\n".encode()
+        )
         assert connection.recv(15) == b"HTTP/1.1 200 OK"
     connection.close()
 

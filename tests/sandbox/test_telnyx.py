@@ -99,7 +99,9 @@ class TestWithTheSdk:
         assert box.writes == []
 
     def test_applications(self, box, sdk):
-        control = box.telnyx.add_connection("call_control_application", "bot", webhook_event_url="https://bot.example/ws")
+        control = box.telnyx.add_connection(
+            "call_control_application", "bot", webhook_event_url="https://bot.example/ws"
+        )
         texml = box.telnyx.add_connection("texml_application", "ivr", webhook_event_url="https://ivr.example/x")
         assert sdk.call_control_applications.retrieve(control.id).data.application_name == "bot"
         assert sdk.texml_applications.retrieve(texml.id).data.voice_url == "https://ivr.example/x"

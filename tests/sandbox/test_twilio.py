@@ -120,8 +120,12 @@ class TestWithTheSdk:
 
 class TestNumbers:
     def test_the_filter_is_a_partial_match_with_wildcards(self, box, ask):
-        assert len(ask.twilio("GET", "/IncomingPhoneNumbers.json?PhoneNumber=%2B1415")[1]["incoming_phone_numbers"]) == 1
-        assert len(ask.twilio("GET", "/IncomingPhoneNumbers.json?PhoneNumber=555*100")[1]["incoming_phone_numbers"]) == 1
+        assert (
+            len(ask.twilio("GET", "/IncomingPhoneNumbers.json?PhoneNumber=%2B1415")[1]["incoming_phone_numbers"]) == 1
+        )
+        assert (
+            len(ask.twilio("GET", "/IncomingPhoneNumbers.json?PhoneNumber=555*100")[1]["incoming_phone_numbers"]) == 1
+        )
         assert ask.twilio("GET", "/IncomingPhoneNumbers.json?PhoneNumber=999")[1]["incoming_phone_numbers"] == []
 
     def test_trunk_and_application_exclude_each_other(self, box, ask):
@@ -160,6 +164,13 @@ class TestNumbers:
         assert (answer[0], answer[1]["code"], answer[1]["status"]) == (status, code, status)
         assert loose.twilio("GET", path)[1] == before
         assert loose_box.writes == []
+
+    def test_an_empty_trunk_sid_may_be_made_to_detach(self, box, ask):
+        box.twilio.accepts_empty_trunk_sid = True
+        number = box.twilio.numbers[0]
+        number.trunk_sid = box.twilio.trunks[0].sid
+        body = ask.twilio("POST", f"/IncomingPhoneNumbers/{number.sid}.json", "TrunkSid=")[1]
+        assert (body["trunk_sid"], number.trunk_sid) == (None, None)
 
     def test_a_page_past_the_first_needs_its_token(self, loose):
         status, body = loose.twilio("GET", "/IncomingPhoneNumbers.json?Page=1&PageSize=1")
@@ -234,7 +245,9 @@ class TestWhoMayDoWhat:
         number = box.twilio.numbers[0]
         assert ask.twilio("POST", trunk, f"PhoneNumberSid={number.sid}")[0] == 404
         assert ask.twilio("DELETE", f"{trunk}/{number.sid}")[0] == 404
-        callers = f"https://api.dublin.ie1.twilio.com/2010-04-01/Accounts/{box.twilio.account.sid}/OutgoingCallerIds.json"
+        callers = (
+            f"https://api.dublin.ie1.twilio.com/2010-04-01/Accounts/{box.twilio.account.sid}/OutgoingCallerIds.json"
+        )
         assert ask.twilio("GET", callers)[0] == 404
 
     @pytest.mark.parametrize("host", ["api.ie1", "api.dublin", "api.nowhere.us1", "trunking.dublin.xx9"])
@@ -247,7 +260,12 @@ class TestWhoMayDoWhat:
 
 
 def test_default_numbers_and_seeded_numbers_are_valid(box):
-    for number in [*box.twilio.numbers, *box.twilio.seed_numbers(500), *box.telnyx.numbers, *box.telnyx.seed_numbers(50)]:
+    for number in [
+        *box.twilio.numbers,
+        *box.twilio.seed_numbers(500),
+        *box.telnyx.numbers,
+        *box.telnyx.seed_numbers(50),
+    ]:
         assert phonenumbers.is_valid_number(phonenumbers.parse(number.phone_number)), number.phone_number
 
 
