@@ -52,7 +52,6 @@ with voipkit.open_provider(carrier, given["credentials"], sip_config=given["sip_
 @pytest.mark.parametrize("carrier", ["twilio", "telnyx"])
 def test_planted_environment_and_netrc_stay_out(carrier: str, box: Sandbox, tmp_path: Path) -> None:
     """In a fresh process, so that what SDKs read at import time counts too."""
-    import json
 
     netrc = tmp_path / ".netrc"
     netrc.write_text("default login planted password planted\n")

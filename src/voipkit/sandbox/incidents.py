@@ -56,7 +56,7 @@ def _telnyx_d38(box: Sandbox) -> None:
     """The connections have no outbound voice profile, so every outgoing call ends in SIP error D38.
 
     Telnyx, "SIP response codes": D38 is a connection without an outbound voice profile. The key is good, inbound
-    calls work, one direction is dead; the most reported failure when a Telnyx account is brought along.
+    calls work, and one direction is dead.
     """
     for connection in box.telnyx.connections:
         connection.outbound_voice_profile_id = None
@@ -117,8 +117,8 @@ def _page_3_times_out(box: Sandbox) -> None:
 def _too_many_requests(box: Sandbox) -> None:
     """Every request is answered 429 with no Retry-After header.
 
-    Twilio, "Error 20429", asks for exponential backoff and names no header; Telnyx sends x-ratelimit-reset (in
-    seconds) instead, which its own SDK 4.189 does not read.
+    Twilio's page on error 20429 asks for backoff, and no header is known to go with it; Telnyx sends
+    x-ratelimit-reset (in seconds) instead, which its own SDK 4.189 does not read.
     """
     box.fail("twilio", "*", Fault.status(429))
     box.fail("telnyx", "*", Fault.status(429))
@@ -128,7 +128,7 @@ def _too_many_requests(box: Sandbox) -> None:
 def _empty_account(box: Sandbox) -> None:
     """The account is good and owns no number.
 
-    A listing with no rows is an answer and not a failure; importers have reported it as "invalid credentials".
+    A listing with no rows is an answer and not a failure.
     """
     box.twilio.numbers.clear()
     box.telnyx.numbers.clear()
@@ -147,7 +147,7 @@ def _trial_account(box: Sandbox) -> None:
 
 @_incident("suspended-account", "twilio", "telnyx")
 def _suspended_account(box: Sandbox) -> None:
-    """The carrier has suspended the account, usually over money.
+    """The carrier has suspended the account.
 
     Twilio documents 401, code 20003, for a suspended account (unverified live; `Twilio.suspended_can_read` gives
     the other reading). Telnyx documents no status for it: writes answer 403, code 10010, and the credit is gone

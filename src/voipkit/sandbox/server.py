@@ -42,29 +42,30 @@ class _Server(ThreadingHTTPServer):
         self.patience = patience
         self.stopping = threading.Event()
         self._open: set[socket.socket] = set()
-        self._open_lock = threading.Lock()
+        self._open_changed = threading.Condition()
         super().__init__((_LOOPBACK, port), _Handler)
 
     def process_request(self, request: socket.socket | tuple[bytes, socket.socket], client_address: object) -> None:
         if isinstance(request, socket.socket):
-            with self._open_lock:
+            with self._open_changed:
                 self._open.add(request)
         super().process_request(request, client_address)
 
     def shutdown_request(self, request: socket.socket | tuple[bytes, socket.socket]) -> None:
-        if isinstance(request, socket.socket):
-            with self._open_lock:
-                self._open.discard(request)
         super().shutdown_request(request)
+        if isinstance(request, socket.socket):
+            with self._open_changed:
+                self._open.discard(request)
+                self._open_changed.notify_all()
 
     def hang_up(self) -> None:
-        """End every open connection; the threads that serve them see it and finish."""
+        """End every open connection, and wait a little for the threads that serve them to see it."""
         self.stopping.set()
-        with self._open_lock:
-            still_open = list(self._open)
-        for connection in still_open:
-            with contextlib.suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
+        with self._open_changed:
+            for connection in self._open:
+                with contextlib.suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
+            self._open_changed.wait_for(lambda: not self._open, timeout=2)
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Stay quiet about clients that hang up: faults make them do it."""

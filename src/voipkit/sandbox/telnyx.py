@@ -7,7 +7,8 @@ Unverified against a live account, and chosen here: ``""`` detaches a number fro
 refused (the document types ``connection_id`` as a string); what a connection without outbound profile says
 (`Telnyx.unset_profile`); 422 for a connection that is not in the account; 400 for a page size above 250 and for
 an unknown filter; ``numbers_features`` passing over numbers that are not owned; the figures in the x-ratelimit
-headers; when a batch job is done (`Telnyx.job_polls`). Listings without a status filter hold deleted numbers too.
+headers; the titles of 10007, 10011, 10012 and 10016; when a batch job is done (`Telnyx.job_polls`); deleted
+numbers in a listing without a status filter.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from voipkit.sandbox._kernel import Call, Reply, Request, Routes, Simulator
 from voipkit.sandbox._state import Shelf
 from voipkit.sandbox.telnyx_state import KINDS, Balance, Connection, Fqdn, Ip, Job, Number, OutboundProfile
 
-# Same keys, same data and same shapes on all of them (support.telnyx.com, regional API end points, 2026-11-21).
+# Same keys, same data and same shapes on all of them (Telnyx documentation, 2026-11-21).
 HOSTS = frozenset({"api.telnyx.com", "api.telnyx.eu", "api.telnyx.com.au", "api.telnyx.ca", "api.telnyx.me"})
 _TITLES = {
     "10005": ("Resource not found", "The requested resource or URL could not be found."),

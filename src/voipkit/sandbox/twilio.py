@@ -8,7 +8,8 @@ Unverified against a live account, and chosen here: the HTTP status of code 7005
 what a suspended account may still read (`Twilio.suspended_can_read`); the answer to a value that is refused
 (400, 20001), to a trunk or application that is not in the account (404, 20404), to a foreign AccountSid in the
 path (401, 20003), to a sub-account that asks for its balance (404, 20404), and to the trunk PhoneNumbers
-subresource and OutgoingCallerIds outside us1 (404, 20404). Not simulated: settings of a number per region.
+subresource and OutgoingCallerIds outside us1 (404, 20404); the codes 20500 and 20503 of a failing server.
+Not simulated: settings of a number per region.
 """
 
 from __future__ import annotations
@@ -49,6 +50,8 @@ class Twilio(Simulator):
         dialable: ISO codes for which low-risk dialing is permitted.
         test_credentials: The credentials are Twilio's test credentials.
         restricted_status: HTTP status of code 70051 (unverified; 401 and 403 are both reported).
+        accepts_empty_trunk_sid: ``TrunkSid=""`` takes a number off its trunk (unverified; the document's pattern
+            forbids it, so by default the answer is 400).
         suspended_can_read: A suspended or closed account may still be read (unverified; the documentation says 401).
     """
 
@@ -62,6 +65,7 @@ class Twilio(Simulator):
         self.region = "us1"
         self.test_credentials = False
         self.restricted_status = 403
+        self.accepts_empty_trunk_sid = False
         self.suspended_can_read = False
         self.numbers: Shelf[Number] = Shelf()
         self.trunks: Shelf[Trunk] = Shelf()

@@ -91,9 +91,10 @@ def _update_number(twilio: Twilio, call: Call) -> Reply:
     if number is None:
         return twilio.refuse(404)
     trunk_sid, application_sid = sent.get("TrunkSid"), sent.get("VoiceApplicationSid")
-    if trunk_sid is not None and not re.fullmatch("TK[0-9a-fA-F]{32}", trunk_sid):
+    detaches = trunk_sid == "" and twilio.accepts_empty_trunk_sid
+    if trunk_sid is not None and not detaches and not re.fullmatch("TK[0-9a-fA-F]{32}", trunk_sid):
         return twilio.refuse(400, 20001, "TrunkSid is not valid")
-    if trunk_sid is not None and trunk_sid not in twilio.trunks:
+    if trunk_sid and trunk_sid not in twilio.trunks:
         return twilio.refuse(404, 20404, f"The requested resource /Trunks/{trunk_sid} was not found")
     if application_sid and application_sid not in twilio.applications:
         return twilio.refuse(404, 20404, f"The requested resource /Applications/{application_sid} was not found")
@@ -104,7 +105,7 @@ def _update_number(twilio: Twilio, call: Call) -> Reply:
         setattr(number, _snake(name), sent[name])
     if trunk_sid:
         number.voice_application_sid = ""
-    elif application_sid:
+    elif application_sid or detaches:
         number.trunk_sid = None
     return Reply(OK, _number(twilio, number))
 
