@@ -37,6 +37,7 @@ from voipkit.evidence import (
     verify,
     verify_offline,
 )
+from voipkit.evidence.claims import fingerprints
 from voipkit.models import CarrierObject, Check, CredentialTest, ProviderInfo, Settings, SetupMethod, setting
 from voipkit.protocols import Provider, SpentEvidence
 
@@ -110,6 +111,12 @@ class Acme:
 
     def close(self):
         pass
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
 
 
 class Other(Acme):
@@ -506,7 +513,7 @@ class TestBinding:
         prints = set()
         for keys in (ring, KeyRing.from_text(generate_key())):
             for carrier in (Acme(sip_config=same), Other(sip_config=same), Acme(sip_config=same, setup_method="b")):
-                prints |= set(evidence._fingerprints(keys._keys[keys.kids[0]], carrier))
+                prints |= set(fingerprints(keys._keys[keys.kids[0]], carrier))
         assert len(prints) == 12
 
     text = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=12)
@@ -517,7 +524,7 @@ class TestBinding:
         (ours,) = ring._keys.values()
 
         def fingerprint(credentials):
-            return evidence._fingerprints(ours, Acme(credentials))[0]
+            return fingerprints(ours, Acme(credentials))[0]
 
         camel = fingerprint({"apiKey": key, "accountId": account})
         assert camel == fingerprint({"account_id": account, "api_key": key})
