@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import select
 import signal
 import stat
 import subprocess
@@ -334,8 +335,8 @@ class TestCredentials:
         monkeypatch.setattr(inputs, "interactive", lambda: True)
         credentials = box.credentials("twilio")
         trunk = box.sip_config("twilio")["trunk_sid"]
-        # The alternative first (1: auth token), then the fields, then the SIP configuration.
-        answers = ["1", credentials["account_sid"], credentials["auth_token"], "", trunk, "", ""]
+        # The alternative first (there is no 7; 1: auth token), then the fields, then the SIP configuration.
+        answers = ["7", "1", credentials["account_sid"], credentials["auth_token"], "", trunk, "", ""]
         result = run("test", "twilio", "--base-url", url, input="\n".join(answers) + "\n")
         assert result.exit_code == 0, result.output
         assert "Which one" in result.stderr
@@ -385,8 +386,9 @@ def in_terminal(arguments, conversation):
     answered_at = 0
     try:
         while True:
+            readable, _, _ = select.select([main_end], [], [], 20)
             try:
-                chunk = os.read(main_end, 4096)
+                chunk = os.read(main_end, 4096) if readable else b""
             except OSError:  # the other end is closed: the process has ended
                 break
             if not chunk:

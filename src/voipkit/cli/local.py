@@ -1,0 +1,229 @@
+"""The commands that need no carrier account: what is installed, and the sandbox."""
+
+from __future__ import annotations
+
+import shlex
+import threading
+from typing import Annotated, Any
+
+import typer
+from rich.text import Text
+
+from voipkit import registry
+from voipkit.cli import output
+from voipkit.cli.guard import OK
+from voipkit.cli.inputs import variable
+from voipkit.cli.installed import carrier_ready
+from voipkit.cli.options import AsJson
+from voipkit.errors import ConfigurationError
+from voipkit.models import FormField, ProviderInfo, SetupMethod
+from voipkit.sandbox import INCIDENTS, Sandbox
+
+__all__ = ["providers", "sandbox", "simulated"]
+
+
+# --- providers -------------------------------------------------------------------------------------------------------
+
+
+def providers(
+    name: Annotated[str | None, typer.Argument(metavar="[CARRIER]", help="Show this carrier's fields.")] = None,
+    *,
+    as_json: AsJson = False,
+) -> int:
+    """List the carriers, or explain one.
+
+    With a carrier's id: its set-up methods and every field that they ask for.
+    """
+    if name is not None:
+        info = registry.provider_info(name)
+        if as_json:
+            output.emit(_document(info))
+        else:
+            _show_provider(info)
+        return OK
+    found = registry.providers()
+    if as_json:
+        output.emit({"providers": [_document(info) for info in found]})
+        return OK
+    rows = (
+        (i.id, i.label, _methods(i), ", ".join(i.route_kinds), ", ".join(i.capabilities), _ready(i), _origin(i))
+        for i in found
+    )
+    header = ("carrier", "name", "set-up methods", "routes", "capabilities", "ready", "from")
+    output.show_table(header, rows, prose=("name", "set-up methods", "routes", "capabilities", "ready"))
+    return OK
+
+
+def _document(info: ProviderInfo) -> dict[str, Any]:
+    return {**info.model_dump(mode="json"), "extra_installed": carrier_ready(info.extra)}
+
+
+def _methods(info: ProviderInfo) -> str:
+    return ", ".join(method.id for method in info.setup_methods)
+
+
+def _origin(info: ProviderInfo) -> str:
+    return " ".join(part for part in (info.distribution, info.version) if part)
+
+
+def _ready(info: ProviderInfo) -> Text:
+    if info.broken:
+        return Text(f"broken: {output.clean(info.broken)}", "bold red")
+    return Text("yes", "green") if carrier_ready(info.extra) else Text(_install(info), "yellow")
+
+
+def _install(info: ProviderInfo) -> str:
+    return f"no: pip install 'voipkit[{info.extra}]'"
+
+
+def _show_provider(info: ProviderInfo) -> None:
+    output.line(
+        Text.assemble((f"{info.label}", "bold"), f" ({info.id}), from {_origin(info) or 'an unknown distribution'}")
+    )
+    output.line(Text.assemble("ready: ", _ready(info)))
+    output.line(f"routes: {', '.join(info.route_kinds) or 'none'}")
+    output.line(f"capabilities: {', '.join(info.capabilities) or 'none'}")
+    if info.docs_url:
+        output.line(f"docs: {info.docs_url}")
+    for method in info.setup_methods:
+        output.line()
+        output.line(Text.assemble(("Set-up method ", ""), (method.id, "bold"), f": {output.clean(method.label)}"))
+        for section, fields in (("credentials", method.fields), ("sip_config", method.sip_fields)):
+            if fields:
+                output.line()
+                _show_fields(info, method, section, fields)
+
+
+def _show_fields(info: ProviderInfo, method: SetupMethod, section: str, fields: tuple[FormField, ...]) -> None:
+    rows = (
+        (
+            Text.assemble(f.name, ("" if f.alias == f.name else f"\n{f.alias}", "dim")),
+            "required" if f.required else f"one of ({f.one_of})" if f.one_of else "optional",
+            "secret" if f.secret else f.type,
+            variable(info, method, section, f.name),
+            _help(f),
+        )
+        for f in fields
+    )
+    output.show_table((section, "needed", "kind", "variable", "help"), rows, prose=("help",))
+
+
+def _help(f: FormField) -> str:
+    options = f" One of: {', '.join(f.options)}." if f.options else ""
+    default = "" if f.default in (None, "", ()) else f" Default: {f.default}."
+    return f"{f.label}. {f.help}{options}{default}"
+
+
+# --- sandbox ---------------------------------------------------------------------------------------------------------
+
+
+def simulated(box: Sandbox) -> tuple[ProviderInfo, ...]:
+    """Return the installed carriers that a sandbox simulates too."""
+    return tuple(info for info in registry.providers() if not info.broken and _has(box, info.id))
+
+
+def _has(box: Sandbox, carrier: str) -> bool:
+    try:
+        box.credentials(carrier)
+    except ValueError:
+        return False
+    return True
+
+
+def sandbox(
+    *,
+    port: Annotated[int, typer.Option(min=0, max=65535, metavar="PORT", help="0 takes a free one.")] = 8080,
+    incident: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Put the accounts into a known trouble; may be repeated.")
+    ] = None,
+    numbers: Annotated[int, typer.Option(min=0, metavar="N", help="Add N numbers to each account.")] = 0,
+    latency: Annotated[float, typer.Option(min=0, metavar="SECONDS", help="Wait before each answer.")] = 0.0,
+    list_incidents: Annotated[bool, typer.Option("--list-incidents", help="Show the incidents and stop.")] = False,
+    as_json: AsJson = False,
+) -> int:
+    """Run simulated carriers on this machine.
+
+    They listen on the loopback interface until Ctrl-C. Their credentials are made up and no secret.
+    """
+    if list_incidents:
+        _show_incidents(as_json=as_json)
+        return OK
+    box = _prepared(incident or [], numbers)
+    try:
+        serving = box.serve(port, latency=latency)
+        with serving as url:
+            _announce(box, url, as_json=as_json)
+            _until_interrupted()
+    except OSError as error:
+        raise ConfigurationError(
+            f"Port {port} cannot be used: {error.strerror}.", fix="Choose another with --port, or 0 for a free one."
+        ) from None
+    return OK
+
+
+def _prepared(incidents: list[str], numbers: int) -> Sandbox:
+    box = Sandbox()
+    for info in simulated(box):
+        getattr(box, info.id).seed_numbers(numbers)
+    for name in incidents:
+        if name not in INCIDENTS:
+            raise ConfigurationError(
+                f"There is no incident '{name}'.", fix=f"Choose from: {', '.join(INCIDENTS)}; see --list-incidents."
+            )
+        box.incident(name)
+    return box
+
+
+def _show_incidents(*, as_json: bool) -> None:
+    if as_json:
+        output.emit(
+            {"incidents": [{"name": i.name, "carriers": i.carriers, "summary": i.summary} for i in INCIDENTS.values()]}
+        )
+        return
+    rows = ((i.name, ", ".join(i.carriers), i.summary) for i in INCIDENTS.values())
+    output.show_table(("incident", "carriers", "what is wrong"), rows, prose=("what is wrong",))
+
+
+def _announce(box: Sandbox, url: str, *, as_json: bool) -> None:
+    """Say how to use it, ready to be pasted."""
+    accounts = {
+        info.id: {"credentials": box.credentials(info.id), "sip_config": box.sip_config(info.id)}
+        for info in simulated(box)
+    }
+    if as_json:
+        output.emit_line({"url": url, "accounts": accounts})  # one line: a reader need not wait for the end
+    else:
+        output.line(Text.assemble(("Sandbox at ", ""), (url, "bold green"), "  (Ctrl-C stops it)"))
+        output.line()
+        output.line("For voipkit's own commands, in another shell:", "dim")
+        output.line(f"  export VOIPKIT_BASE_URL={url}")
+        for info in simulated(box):
+            for name, value in _variables(info, accounts[info.id]):
+                output.line(f"  export {name}={shlex.quote(value)}")
+        for carrier, account in accounts.items():
+            output.line()
+            output.line("In Python:", "dim")
+            sip = f", sip_config={account['sip_config']!r}" if account["sip_config"] else ""
+            output.line("  from voipkit import HttpOptions, open_provider")
+            output.line(
+                f"  carrier = open_provider({carrier!r}, {account['credentials']!r}{sip}, "
+                f"http=HttpOptions(base_url={url!r}))"
+            )
+    output.flush()
+
+
+def _variables(info: ProviderInfo, account: dict[str, dict[str, str]]) -> list[tuple[str, str]]:
+    method = info.setup_methods[0]
+    return [
+        (variable(info, method, section, name), value)
+        for section, fields in account.items()
+        for name, value in fields.items()
+    ]
+
+
+def _until_interrupted() -> None:
+    """Wait for Ctrl-C, which is how a sandbox is meant to end."""
+    try:
+        threading.Event().wait()
+    except KeyboardInterrupt:
+        output.note("\nStopped.")
