@@ -67,7 +67,10 @@ def serving(answer: Answer, context: ssl.SSLContext | None = None) -> Iterator[t
     thread.start()
     scheme = "https" if context else "http"
     try:
-        yield f"{scheme}://localhost:{server.server_port}" if context else f"http://127.0.0.1:{server.server_port}", seen
+        yield (
+            f"{scheme}://localhost:{server.server_port}" if context else f"http://127.0.0.1:{server.server_port}",
+            seen,
+        )
     finally:
         server.shutdown()
         server.server_close()
@@ -79,7 +82,11 @@ def reply(
 ) -> None:
     """Write a whole answer."""
     handler.send_response(status)
-    for name, value in {"content-type": "application/json", "content-length": str(len(body)), **(headers or {})}.items():
+    for name, value in {
+        "content-type": "application/json",
+        "content-length": str(len(body)),
+        **(headers or {}),
+    }.items():
         handler.send_header(name, value)
     handler.end_headers()
     handler.wfile.write(body)

@@ -33,6 +33,7 @@ from voipkit.adapting.transport import (
     bearer,
     httpx_client,
     open_channel,
+    own_headers,
     requests_session,
 )
 from voipkit.errors import ConfigurationError
@@ -197,6 +198,25 @@ def test_basic_token_is_blanked_too(open_to):
 
     assert isinstance(got, Reply)
     assert header.split()[1].encode() not in got.body
+
+
+def test_headers_of_the_carriers_own_are_set_and_blanked():
+    def wire(method, url, headers, body):
+        return 200, {}, repr(dict(headers)).encode()
+
+    ours = open_channel(
+        "acme",
+        HttpOptions(wire=wire),
+        own_headers({"X-Auth-ID": "MA1"}, {"X-Auth-Token": SecretStr(SECRET)}),
+        hosts=("api.acme.example",),
+        sdk="acme",
+    )
+    got = ours.exchange("GET", URL, {"X-Auth-Token": PLACEHOLDER}, b"")
+
+    assert isinstance(got, Reply)
+    assert b"'x-auth-id': 'MA1'" in got.body
+    assert b"'x-auth-token': '**********'" in got.body
+    assert b"authorization" not in got.body
 
 
 @pytest.mark.parametrize("raised", [TimeoutError, ConnectionResetError, RuntimeError])
@@ -468,9 +488,7 @@ def localhost_tls(tmp_path_factory):
         .not_valid_before(today - datetime.timedelta(days=1))
         .not_valid_after(today + datetime.timedelta(days=1))
         .add_extension(
-            x509.SubjectAlternativeName(
-                [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
-            ),
+            x509.SubjectAlternativeName([x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]),
             critical=False,
         )
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
@@ -480,9 +498,7 @@ def localhost_tls(tmp_path_factory):
     pem, key_file = folder / "cert.pem", folder / "key.pem"
     pem.write_bytes(cert.public_bytes(serialization.Encoding.PEM))
     key_file.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     )
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(pem, key_file)

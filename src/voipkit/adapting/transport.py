@@ -63,6 +63,7 @@ __all__ = [
     "bearer",
     "httpx_client",
     "open_channel",
+    "own_headers",
     "requests_session",
 ]
 
@@ -152,10 +153,10 @@ class Unanswered:
 
 
 class Authorization(Protocol):
-    """Makes the Authorization header at the last moment."""
+    """Makes the headers that prove who is asking, at the last moment."""
 
-    def header(self) -> str:
-        """Return the header's value."""
+    def headers(self) -> Mapping[str, str]:
+        """Return them, names in lower case."""
 
     def secrets(self) -> Iterable[str]:
         """Return every form in which the secret could appear in an answer."""
@@ -166,8 +167,8 @@ class _Basic:
     user: str
     password: SecretStr
 
-    def header(self) -> str:
-        return f"Basic {self._token()}"
+    def headers(self) -> Mapping[str, str]:
+        return {"authorization": f"Basic {self._token()}"}
 
     def secrets(self) -> Iterable[str]:
         return (self.password.get_secret_value(), self._token())
@@ -180,11 +181,24 @@ class _Basic:
 class _Bearer:
     token: SecretStr
 
-    def header(self) -> str:
-        return f"Bearer {self.token.get_secret_value()}"
+    def headers(self) -> Mapping[str, str]:
+        return {"authorization": f"Bearer {self.token.get_secret_value()}"}
 
     def secrets(self) -> Iterable[str]:
         return (self.token.get_secret_value(),)
+
+
+@dataclass(frozen=True, slots=True)
+class _OwnHeaders:
+    plain: Mapping[str, str]
+    secret: Mapping[str, SecretStr]
+
+    def headers(self) -> Mapping[str, str]:
+        revealed = {name.lower(): value.get_secret_value() for name, value in self.secret.items()}
+        return {name.lower(): value for name, value in self.plain.items()} | revealed
+
+    def secrets(self) -> Iterable[str]:
+        return tuple(value.get_secret_value() for value in self.secret.values())
 
 
 def basic(user: str, password: SecretStr) -> Authorization:
@@ -195,6 +209,11 @@ def basic(user: str, password: SecretStr) -> Authorization:
 def bearer(token: SecretStr) -> Authorization:
     """Authenticate with a bearer token (RFC 6750)."""
     return _Bearer(token)
+
+
+def own_headers(plain: Mapping[str, str], secret: Mapping[str, SecretStr]) -> Authorization:
+    """Authenticate with headers of the carrier's own, such as ``X-Auth-ID`` and ``X-Auth-Token``."""
+    return _OwnHeaders(plain, secret)
 
 
 def open_channel(
@@ -212,7 +231,7 @@ def open_channel(
     Args:
         provider: The carrier's id, for logs and the throttle.
         options: As the user gave them.
-        authorization: From `basic` or `bearer`.
+        authorization: From `basic`, `bearer` or `own_headers`.
         hosts: The only host names that requests may go to; one that starts with "." allows its sub-domains.
         sdk: The SDK's distribution name, for the User-Agent.
         conceal: Names of JSON text fields in answers whose values are blanked (Twilio's account holds its auth token).
@@ -327,9 +346,7 @@ class Channel:
         network.limit.deadline = deadline
         send = self.options.wire or self._opened()
         try:
-            status, answer, content = send(
-                method, url, {**headers, "authorization": self._authorization.header()}, body
-            )
+            status, answer, content = send(method, url, {**headers, **self._authorization.headers()}, body)
             lowered = {name.lower(): value for name, value in answer.items()}
             content = _decompressed(content) if lowered.get("content-encoding") == "gzip" else content
         except TimeoutError:
@@ -492,7 +509,7 @@ _process_key = _secrets.token_bytes(32)
 
 def _throttle(provider: str, authorization: Authorization, options: HttpOptions) -> _Throttle:
     """Return the throttle of a credential: one in the process, however often the account is opened."""
-    text = f"{provider}\0{options.concurrency}\0{options.rate}\0{authorization.header()}"
+    text = f"{provider}\0{options.concurrency}\0{options.rate}\0{authorization.headers()}"
     key = hmac.new(_process_key, text.encode(), hashlib.sha256).digest()
     with _throttles_lock:
         throttle = _throttles.get(key)
