@@ -23,11 +23,12 @@ import generate  # noqa: E402 - tools/ is no package
 
 _PYTHON = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)#\s]+)")
-_AT_THE_ROOT = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"]
-_PAGES = [path.relative_to(ROOT).as_posix() for path in generate.documents()]
+_GENERATED = [path.relative_to(ROOT).as_posix() for path in generate.documents()]
+
+_DOCUMENTS = sorted({"README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", *_GENERATED})
 
 
-@pytest.mark.parametrize("page", _PAGES)
+@pytest.mark.parametrize("page", _GENERATED)
 def test_generated_parts_are_fresh(page):
     path = ROOT / page
 
@@ -41,7 +42,7 @@ def test_every_carrier_has_a_page_with_its_fields():
         assert f"<!-- generated: form-{info.id} -->" in page
 
 
-@pytest.mark.parametrize("page", [*_AT_THE_ROOT, *_PAGES[1:]])
+@pytest.mark.parametrize("page", _DOCUMENTS)
 def test_relative_links_lead_to_files(page):
     """MkDocs checks pages among themselves; this also covers the documents at the root."""
     path = ROOT / page
@@ -91,6 +92,16 @@ def test_the_quickstart_runs(capsys):
     assert "telnyx.connection.no_outbound_profile" in capsys.readouterr().out
 
 
+def test_the_sandbox_page_runs():
+    """Its example test is run as well."""
+    namespace: dict[str, Any] = {}
+
+    _run_examples("docs/sandbox.md", namespace)
+
+    namespace["test_import"](Sandbox())
+    assert len(namespace["box"].twilio.numbers) > 10_000
+
+
 @pytest.mark.parametrize("path", sorted((ROOT / "docs" / "notebooks").glob("*.ipynb")), ids=lambda path: path.name)
 def test_notebooks_are_committed_without_outputs(path):
     cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
@@ -108,6 +119,6 @@ def test_extras_named_in_documents_exist():
     from importlib.metadata import metadata
 
     known = set(metadata("voipkit").get_all("Provides-Extra") or ())
-    for page in [*_AT_THE_ROOT, *_PAGES[1:]]:
+    for page in _DOCUMENTS:
         for extras in re.findall(r"voipkit\[([\w,]+)\]", (ROOT / page).read_text(encoding="utf-8")):
             assert set(extras.split(",")) <= known, page

@@ -43,8 +43,11 @@ class Network:
     ) -> None:
         connect, read = timeout
         self._timeout = {"connect": connect, "read": read, "write": read, "pool": pool_timeout}
-        by_scheme = proxies if isinstance(proxies, Mapping) else {"http": proxies, "https": proxies}
-        self._pools = {scheme: _pool(by_scheme.get(scheme), connections, ca_bundle) for scheme in ("http", "https")}
+        self._proxies = proxies if isinstance(proxies, Mapping) else {"http": proxies, "https": proxies}
+        self._connections = connections
+        self._ca_bundle = ca_bundle
+        self._pools: dict[str, httpcore.ConnectionPool] = {}
+        self._lock = threading.Lock()
 
     def __call__(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes
@@ -52,7 +55,7 @@ class Network:
         """Send one request and read its whole answer."""
         import httpcore
 
-        pool = self._pools[urlsplit(url).scheme]
+        pool = self._pool(urlsplit(url).scheme)
         extensions = {"timeout": self._timeout}
         content_sent = None if not body and method in ("GET", "HEAD", "DELETE") else body
         try:
@@ -77,17 +80,21 @@ class Network:
         for pool in self._pools.values():
             pool.close()
 
+    def _pool(self, scheme: str) -> httpcore.ConnectionPool:
+        import httpcore
 
-def _pool(proxy: str | None, connections: int, ca_bundle: str | None) -> httpcore.ConnectionPool:
-    import httpcore
-
-    return httpcore.ConnectionPool(
-        ssl_context=tls_context(ca_bundle),
-        proxy=_proxy(proxy) if proxy else None,
-        max_connections=connections,
-        keepalive_expiry=30.0,
-        network_backend=_deadline_backend(),
-    )
+        with self._lock:
+            if scheme not in self._pools:
+                proxy = self._proxies.get(scheme)
+                needs_tls = scheme == "https" or (proxy or "").startswith("https:")
+                self._pools[scheme] = httpcore.ConnectionPool(
+                    ssl_context=tls_context(self._ca_bundle) if needs_tls else None,  # it takes 30 ms to make
+                    proxy=_proxy(proxy) if proxy else None,
+                    max_connections=self._connections,
+                    keepalive_expiry=30.0,
+                    network_backend=_deadline_backend(),
+                )
+            return self._pools[scheme]
 
 
 def _proxy(url: str) -> httpcore.Proxy:

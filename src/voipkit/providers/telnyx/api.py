@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from voipkit.adapting.checking import Answer, ask, ask_together
+from voipkit.adapting.loading import loading_sdk
 from voipkit.adapting.numbers import canonical
 from voipkit.adapting.paging import Page, by_number
 from voipkit.adapting.translation import translating
 from voipkit.adapting.transport import PLACEHOLDER, HttpOptions, bearer, httpx_client, open_channel
-from voipkit.errors import MissingExtra, UnexpectedResponse
+from voipkit.errors import UnexpectedResponse
 from voipkit.models import Check
 from voipkit.providers.telnyx.checks import Json, Path, endpoint_check, text
 from voipkit.providers.telnyx.settings import HOSTS, RULES, TelnyxCredentials
@@ -205,12 +206,8 @@ class TelnyxApi:
     def _client(self) -> telnyx.Telnyx:
         with self._sdk_lock:
             if self._sdk is None:
-                try:
+                with loading_sdk("Telnyx", extra="telnyx"):
                     import telnyx
-                except ImportError as error:
-                    raise MissingExtra(
-                        "The telnyx package is not installed.", fix="pip install 'voipkit[telnyx]'"
-                    ) from error
                 # Every argument that is left out, or None, would be taken from the environment.
                 self._sdk = telnyx.Telnyx(
                     api_key=PLACEHOLDER,

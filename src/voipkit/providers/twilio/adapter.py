@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from functools import cache, cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self, TypeVar
+from functools import cache, cached_property, lru_cache
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self, TypeAlias, TypeVar
 from urllib.parse import urlencode
 
 from voipkit.adapting.checking import Answer, ask, ask_together
+from voipkit.adapting.loading import loading_sdk
 from voipkit.adapting.numbers import canonical, country_of, e164, minor_units
 from voipkit.adapting.paging import Page, by_cursor
 from voipkit.adapting.routing import Switchboard, import_numbers, require_route_kind, restore_numbers, wanted_numbers
 from voipkit.adapting.translation import translating
 from voipkit.adapting.transport import PLACEHOLDER, HttpOptions, basic, log, open_channel, requests_session
-from voipkit.errors import InvalidNumber, InvalidRequest, MissingExtra, NotFound, UnexpectedResponse, Unsupported
+from voipkit.errors import InvalidNumber, InvalidRequest, NotFound, UnexpectedResponse, Unsupported
 from voipkit.models import (
     Check,
     CredentialTest,
@@ -43,6 +44,8 @@ if TYPE_CHECKING:
 __all__ = ["Twilio"]
 
 T = TypeVar("T")
+Prices: TypeAlias = Mapping[str, tuple[int | None, str | None]]
+"""Monthly list price and its currency, by type of number."""
 
 
 class Twilio:
@@ -69,7 +72,7 @@ class Twilio:
             sdk="twilio",
             conceal=("auth_token",),  # Twilio repeats the account's auth token in the account itself
         )
-        self._fees: dict[str, dict[str, tuple[int | None, str | None]]] = {}
+        self._fees: dict[str, Prices] = {}
         self._fees_lock = threading.Lock()
         self._learnt: NameSuggestion | None = None
 
@@ -126,9 +129,7 @@ class Twilio:
     def list_numbers(self) -> Iterator[ProviderNumber]:
         """Yield the account's numbers, 1,000 a request, with their list price where Twilio publishes one."""
         for raw in by_cursor(INFO.id, lambda uri: self._number_page("list_numbers", uri), key=_sid):
-            number = _number(raw)
-            fee, currency = self._prices(number.country).get(number.type, (None, None))
-            yield number if fee is None else _priced(number, fee, currency)
+            yield _number(raw, self._prices)
 
     def import_numbers(
         self,
@@ -185,13 +186,12 @@ class Twilio:
     @cached_property
     def _client(self) -> Client:
         """Build the SDK's client: with a placeholder for the secret, and deaf to TWILIO_* in the environment."""
-        try:
+        with loading_sdk("Twilio", extra="twilio"):
             from twilio.http import HttpClient
             from twilio.http.response import Response
             from twilio.rest import Client
-        except ImportError as error:
-            raise MissingExtra("Twilio's SDK is not installed.", fix="pip install 'voipkit[twilio]'") from error
-        session = requests_session(self._channel)
+
+            session = requests_session(self._channel)
 
         class Http(HttpClient):
             """Sends through our channel, and keeps no state: the SDK's own client returns what it stored last."""
@@ -293,7 +293,7 @@ class Twilio:
         filters = {"PhoneNumber": next(iter(wanted))} if len(wanted) == 1 else {}
         return map(_number, by_cursor(INFO.id, lambda uri: self._number_page(operation, uri, **filters), key=_sid))
 
-    def _prices(self, country: str | None) -> dict[str, tuple[int | None, str | None]]:
+    def _prices(self, country: str | None) -> Prices:
         """A country's monthly list prices by type, asked for once; empty where Twilio does not tell this key."""
         if country is None:
             return {}
@@ -303,7 +303,7 @@ class Twilio:
                 self._fees[country] = answer.value or {}
             return self._fees[country]
 
-    def _price_list(self, country: str) -> dict[str, tuple[int | None, str | None]]:
+    def _price_list(self, country: str) -> Prices:
         with self._asking("fetch_prices"):
             listed = self._client.pricing.v1.phone_numbers.countries(country).fetch()
             prices: Sequence[Any] = listed.phone_number_prices or ()
@@ -439,7 +439,7 @@ class _Verifier:
 
 # --- mappings --------------------------------------------------------------------------------------------------------
 
-_ROUTING = (
+_ROUTING = (  # the first four say where calls go, in the order in which one beats the other
     "trunk_sid",
     "voice_application_sid",
     "voice_url",
@@ -461,26 +461,28 @@ _TYPES: dict[str, NumberType] = {
 }
 
 
-def _number(raw: Mapping[str, Any]) -> ProviderNumber:
+def _number(raw: Mapping[str, Any], prices: Callable[[str | None], Prices] | None = None) -> ProviderNumber:
     """Map a number: an item of a listing, or ``vars()`` of the SDK's instance, which has the same names."""
     sid, digits = raw.get("sid"), raw.get("phone_number")
     if not sid or not digits:
         raise UnexpectedResponse("Twilio listed a number without its SID or its digits.", provider=INFO.id)
-    number = canonical(digits)
-    routing = {field: raw.get(field) or None for field in _ROUTING}
-    status = raw.get("status")
+    number, kind, status = canonical(digits), _type(raw.get("type")), raw.get("status")
+    country = country_of(number)
+    fee, currency = prices(country).get(kind, (None, None)) if prices else (None, None)
     return ProviderNumber(
         id=sid,
         number=number,
         raw=digits,
         friendly_name=raw.get("friendly_name") or None,
-        type=_type(raw.get("type")),
+        type=kind,
         capabilities=_capabilities(raw.get("capabilities")),
-        country=country_of(number),
+        country=country,
+        monthly_fee=fee,
+        currency=None if fee is None else currency,
         status=status or None,
         active=status in (None, "", "in-use"),
-        route=_route(routing),
-        routing=routing,
+        route=_route(*(raw.get(field) or None for field in _ROUTING[:4])),
+        routing={field: raw.get(field) or None for field in _ROUTING},
     )
 
 
@@ -488,19 +490,21 @@ def _sid(raw: Mapping[str, Any]) -> object:
     return _sensible(raw, isinstance(raw, Mapping), "listing").get("sid")
 
 
-def _priced(number: ProviderNumber, fee: int, currency: str | None) -> ProviderNumber:
-    return number.model_copy(update={"monthly_fee": fee, "currency": currency})
-
-
 def _capabilities(raw: object) -> tuple[str, ...] | None:
     """Twilio has spelled the keys in lower and in upper case."""
     if not isinstance(raw, Mapping):
         return None
-    return tuple(sorted(str(name).lower() for name, has in raw.items() if has is True))
+    return _sorted_lower(tuple(name for name, has in raw.items() if has is True))
 
 
-def _route(routing: Mapping[str, str | None]) -> Route | None:
-    trunk, application, url = routing["trunk_sid"], routing["voice_application_sid"], routing["voice_url"]
+@lru_cache(maxsize=64)
+def _sorted_lower(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(sorted(name.lower() for name in names))
+
+
+@lru_cache(maxsize=1024)
+def _route(trunk: str | None, application: str | None, url: str | None, method: str | None) -> Route | None:
+    """Say where calls go; most numbers of an account share a few routes, hence the cache."""
     if trunk:
         return Route.trunk(trunk)
     if application:
@@ -508,7 +512,7 @@ def _route(routing: Mapping[str, str | None]) -> Route | None:
     if not url or url.startswith(_DEMO_URL):
         return None
     try:
-        return Route.webhook(url, "GET" if routing["voice_method"] == "GET" else "POST")
+        return Route.webhook(url, "GET" if method == "GET" else "POST")
     except ValueError:  # a URL that is no URL: calls go nowhere, and the routing fields show it
         return None
 

@@ -1,0 +1,85 @@
+# Everything runs in .venv, which these commands make and keep up to date. `make help` lists the commands.
+# Written for GNU make 3.81 (macOS) and later; no virtual environment need be active.
+
+PY := .venv/bin/python
+PIP := $(PY) -m pip --disable-pip-version-check --quiet
+unexport PYTHONPATH PYTHONHOME
+
+# The vendors' OpenAPI documents, where they lie beside the checkout (CONTRIBUTING.md).
+ifndef VOIPKIT_VENDOR_SPECS
+ifneq ($(wildcard ../shared/specs/README.md),)
+export VOIPKIT_VENDOR_SPECS := $(CURDIR)/../shared/specs
+endif
+endif
+
+.PHONY: help demo test lint types layers unit docs notebook wheel generate bench clean
+
+help:
+	@echo "make demo      run the whole job on the embedded sandbox: test, prove, list, import, verify, put back"
+	@echo "make test      everything below, as CI does"
+	@echo "  make lint      ruff: rules and format"
+	@echo "  make types     mypy --strict"
+	@echo "  make layers    who may import whom"
+	@echo "  make unit      pytest, warnings as errors"
+	@echo "  make docs      the documentation, strictly; the result is in site/"
+	@echo "  make notebook  run docs/notebooks"
+	@echo "  make wheel     build the wheel and run the tests against it"
+	@echo "make generate  write the generated parts of README and docs"
+	@echo "make bench     the benchmarks"
+	@echo "make clean     remove what these commands made"
+
+demo: .venv/.demo
+	@$(PY) -m voipkit.cli demo
+
+test: lint types layers unit docs notebook wheel
+	@echo "make test: all passed"
+
+lint: .venv/.dev
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+
+types: .venv/.dev
+	$(PY) -m mypy
+
+layers: .venv/.dev
+	.venv/bin/lint-imports
+
+unit: .venv/.dev
+	$(PY) -m pytest -n 2
+
+docs: .venv/.dev
+	$(PY) tools/generate.py --check
+	@# not --quiet: it would hide warnings from --strict as well
+	NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict
+
+notebook: .venv/.dev
+	$(PY) tools/run_notebook.py docs/notebooks/*.ipynb
+
+wheel: .venv/.dev
+	$(PY) tools/test_wheel.py -n 2
+
+generate: .venv/.dev
+	$(PY) tools/generate.py
+
+bench: .venv/.dev
+	$(PY) -m benchmarks
+
+clean:
+	rm -rf .venv .venv-wheel dist build site
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+
+# --- the virtual environment -----------------------------------------------------------------------------------------
+# .demo has what the demo needs, .dev has everything; both follow pyproject.toml.
+
+.venv/bin/python:
+	@sh tools/venv.sh .venv
+
+.venv/.demo: pyproject.toml | .venv/bin/python
+	@echo "Installing voipkit into .venv ..."
+	@$(PIP) install --editable '.[twilio,telnyx,cli,sandbox]'
+	@touch $@
+
+.venv/.dev: pyproject.toml | .venv/bin/python
+	@echo "Installing voipkit and its development tools into .venv ..."
+	@$(PIP) install --editable '.[dev]'
+	@touch .venv/.demo $@

@@ -1,0 +1,1 @@
+"""What voipkit costs beside the carriers' plain SDKs: ``python -m benchmarks`` (see ``--help``)."""

@@ -1,0 +1,360 @@
+"""Write the parts of the documents that repeat what the code says, or check that they are fresh.
+
+    python tools/generate.py            write them
+    python tools/generate.py --check    name the stale ones and fail; tests/test_docs.py does the same
+
+A generated part stands between two comments, ``<!-- generated: NAME -->`` and ``<!-- end -->``, in README.md,
+CONTRIBUTING.md or anywhere below docs/. `PARTS` says what each name holds; ``form-<carrier>`` is that carrier's form.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import sys
+import tomllib
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import voipkit
+from voipkit import errors, registry
+from voipkit.models import FormField, ProviderInfo
+
+ROOT = Path(__file__).resolve().parents[1]
+
+_SHARED_BY = 5  # an option of so many commands is explained once
+_BLOCK = re.compile(r"(<!-- generated: (?P<name>[\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def documents() -> list[Path]:
+    """Return every document that may hold generated parts."""
+    return [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def refreshed(path: Path) -> str:
+    """Return a document's text with every generated part as it should be.
+
+    Args:
+        path: The document.
+
+    Raises:
+        ValueError: A part has a name that nobody knows.
+    """
+
+    def fill(block: re.Match[str]) -> str:
+        return f"{block[1]}\n{_part(block['name']).strip()}\n\n{block[3]}"
+
+    return _BLOCK.sub(fill, path.read_text(encoding="utf-8"))
+
+
+def _part(name: str) -> str:
+    if name in PARTS:
+        return PARTS[name]()
+    if name.startswith("form-"):
+        return _form_fields(name.removeprefix("form-"))
+    msg = f"no generated part is named {name!r}; there are {', '.join(PARTS)} and form-<carrier>"
+    raise ValueError(msg)
+
+
+def stale() -> list[Path]:
+    """Return the documents whose generated parts are not what the code says."""
+    return [path for path in documents() if refreshed(path) != path.read_text(encoding="utf-8")]
+
+
+# --- carriers --------------------------------------------------------------------------------------------------------
+
+
+@cache
+def _carriers() -> tuple[ProviderInfo, ...]:
+    """Ours alone: a plugin that happens to be installed is documented by its author."""
+    return tuple(info for info in registry.providers() if info.distribution == "voipkit")
+
+
+def _carrier_table() -> str:
+    rows = [
+        (
+            f"[{info.label}](docs/providers/{info.id}.md)",
+            f"`{info.id}`",
+            _ways_in(info),
+            _codes(info.route_kinds),
+            f"`pip install 'voipkit[{info.extra}]'`",
+        )
+        for info in _carriers()
+    ]
+    return _table(("Carrier", "Name", "Asks for", "Routes", "Install"), rows)
+
+
+def _ways_in(info: ProviderInfo) -> str:
+    return "; ".join(_asked(method.fields) for method in info.setup_methods)
+
+
+def _asked(fields: Iterable[FormField]) -> str:
+    """Say what must be entered: what is required, and one of the alternatives where there are some."""
+    required = [field.label for field in fields if field.required]
+    alternatives: dict[str, list[str]] = {}
+    for field in fields:
+        if field.one_of:
+            alternatives.setdefault(field.one_of, []).append(field.label)
+    either = ", or ".join(" and ".join(labels) for labels in alternatives.values())
+    return "; ".join(part for part in (", ".join(required), either) if part)
+
+
+def _matrix() -> str:
+    rows: list[tuple[str, ...]] = [
+        ("Name in `open_provider`", *(f"`{info.id}`" for info in _carriers())),
+        ("Extra", *(f"`voipkit[{info.extra}]`" for info in _carriers())),
+        ("Set-up methods", *(_codes(m.id for m in info.setup_methods) for info in _carriers())),
+        ("Test credentials, suggest a name", *("yes" for _ in _carriers())),
+        ("List, import, verify numbers", *("yes" for _ in _carriers())),
+    ]
+    rows += [
+        (f"Route to {kind}", *("yes" if kind in info.route_kinds else "no" for info in _carriers()))
+        for kind in ("trunk", "sip", "webhook", "application")
+    ]
+    rows += [
+        (f"Capability: {name}", *("yes" if name in info.capabilities else "no" for info in _carriers()))
+        for name in sorted({name for info in _carriers() for name in info.capabilities})
+    ]
+    rows.append(("The carrier's own API pages", *(f"<{info.docs_url}>" for info in _carriers())))
+    return _table(("", *(f"[{info.label}]({info.id}.md)" for info in _carriers())), rows)
+
+
+def _form_fields(carrier: str) -> str:
+    info = voipkit.provider_info(carrier)
+    parts = []
+    for method in info.setup_methods:
+        parts.append(f'**{method.label}** (`setup_method="{method.id}"`)')
+        parts.append(_field_table("Credential", method.fields))
+        if method.sip_fields:
+            parts.append(_field_table("SIP configuration", method.sip_fields))
+    return "\n\n".join(parts)
+
+
+def _field_table(title: str, fields: Iterable[FormField]) -> str:
+    rows = []
+    for field in fields:
+        name = f"`{field.name}`" if field.name == field.alias else f"`{field.name}`, `{field.alias}`"
+        label = f"[{field.label}]({field.docs_url})" if field.docs_url else field.label
+        form = _codes(field.options) or " or ".join(f"`{part}`" for part in _alternatives(field.pattern or ""))
+        rows.append((name, f"{label}{' (secret)' if field.secret else ''}", _needed(field), form, field.help))
+    return _table((title, "In the console", "Needed", "Form", "What it is"), rows)
+
+
+def _alternatives(pattern: str) -> Iterator[str]:
+    """Yield a regular expression's parts between its outermost bars; a bar in a table is shown wrongly somewhere."""
+    start = depth = 0
+    for at, sign in enumerate(pattern):
+        depth += (sign in "([") - (sign in ")]")
+        if sign == "|" and depth == 0:
+            yield pattern[start:at]
+            start = at + 1
+    if pattern:
+        yield pattern[start:]
+
+
+def _needed(field: FormField) -> str:
+    if field.required:
+        return "yes"
+    if field.one_of:
+        return f"one of: {field.one_of}"
+    return f"no; `{field.default}`" if isinstance(field.default, str) else "no"
+
+
+# --- errors ----------------------------------------------------------------------------------------------------------
+
+
+def _error_tree() -> str:
+    tree = (errors.__doc__ or "").split("::\n", 1)[1].split("\n\nA leaf", 1)[0]
+    return f"```text\n{inspect.cleandoc(tree)}\n```"
+
+
+def _error_kinds() -> str:
+    return _table(
+        ("Class", "`kind`", "Meaning", "`retryable`, unless the answer says otherwise"),
+        [
+            (f"`{cls.__name__}`", f"`{cls.kind}`", _summary(cls), _retryable(cls))
+            for cls in _descendants(errors.VoipkitError)
+        ],
+    )
+
+
+def _descendants(cls: type[errors.VoipkitError]) -> Iterator[type[errors.VoipkitError]]:
+    for child in cls.__subclasses__():
+        if child.__module__ == errors.__name__:
+            yield child
+            yield from _descendants(child)
+
+
+def _retryable(cls: type[errors.VoipkitError]) -> str:
+    if not issubclass(cls, errors.ProviderError):
+        return ""
+    return "yes" if cls.retryable_by_default else "no"
+
+
+# --- the sandbox -----------------------------------------------------------------------------------------------------
+
+
+def _incidents() -> str:
+    from voipkit.sandbox import INCIDENTS
+
+    rows = [(f"`{i.name}`", ", ".join(i.carriers), i.summary) for i in INCIDENTS.values()]
+    return _table(("Incident", "Carrier", "What it does"), rows)
+
+
+def _faults() -> str:
+    from voipkit.sandbox import Fault
+
+    made = [(name, member) for name, member in vars(Fault).items() if isinstance(member, classmethod)]
+    rows = []
+    for name, member in made:
+        parameters = list(inspect.signature(member.__func__).parameters)[1:]
+        rows.append((f"`Fault.{name}({', '.join(parameters)})`", _summary(member.__func__)))
+    return _table(("Fault", "What the client gets"), rows)
+
+
+def _operations() -> str:
+    from voipkit.sandbox import Sandbox
+
+    box = Sandbox()
+    carriers = (("Twilio", box.twilio.operations), ("Telnyx", box.telnyx.operations))
+    return _table(("Carrier", "Operations"), [(label, _codes(names)) for label, names in carriers])
+
+
+def _failure() -> str:
+    """Show what the README's loop prints for the most reported failure of all."""
+    from voipkit.sandbox import Sandbox
+
+    box = Sandbox()
+    box.incident("telnyx-d38")
+    http = voipkit.HttpOptions(wire=box.wire)
+    with closing(voipkit.open_provider("telnyx", box.credentials("telnyx"), http=http)) as carrier:
+        test = carrier.test_credentials()
+    lines = [f"{test.status}, inbound {test.inbound_reachable}, outbound {test.outbound_authorized}"]
+    for check in test.failures:
+        lines += [check.code, f"  seen: {check.message}", f"  on:   {check.object}", f"  fix:  {check.fix}"]
+    return "```text\n" + "\n".join(lines) + "\n```"
+
+
+# --- the command line ------------------------------------------------------------------------------------------------
+
+
+def _cli_help() -> str:
+    """Describe every command from its declaration; the shape of `--help` itself changes with Typer's releases."""
+    from typer.main import get_command
+
+    from voipkit.cli.app import app
+
+    commands = list(_commands(get_command(app), ("voipkit",)))
+    uses = Counter(row for _, command in commands for row in _option_rows(command))
+    shared = [row for row, count in uses.items() if count >= _SHARED_BY]
+    parts = [_table(("Options that several commands have", "Meaning"), shared)]
+    for path, command in commands:
+        parts += [f"### `{' '.join(path)}`", inspect.cleandoc(command.help or "")]
+        if hasattr(command, "commands"):
+            continue
+        own = [row for row in _option_rows(command) if row not in shared]
+        others = ", ".join(name for name, _ in _option_rows(command) if (name, _) in shared)
+        rows = [*_argument_rows(command), *own, *([("shared", others)] if others else [])]
+        parts += [f"```text\n{_usage(path, command)}\n```", _table(("Argument or option", "Meaning"), rows)]
+    return "\n\n".join(parts)
+
+
+def _commands(command: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
+    if len(path) > 1:
+        yield path, command
+    for name, child in getattr(command, "commands", {}).items():
+        yield from _commands(child, (*path, name))
+
+
+def _usage(path: tuple[str, ...], command: Any) -> str:
+    options = ["[OPTIONS]"] if _option_rows(command) else []
+    arguments = [_metavar(p) if p.required else f"[{_metavar(p)}]" for p in _parameters(command, "argument")]
+    return " ".join((*path, *options, *arguments))
+
+
+def _argument_rows(command: Any) -> list[tuple[str, str]]:
+    return [(f"`{_metavar(p)}`", getattr(p, "help", None) or "") for p in _parameters(command, "argument")]
+
+
+def _option_rows(command: Any) -> list[tuple[str, str]]:
+    return [(f"`{_spelled(p)}`", p.help or "") for p in _parameters(command, "option")]
+
+
+def _parameters(command: Any, kind: str) -> list[Any]:
+    return [p for p in command.params if p.param_type_name == kind and not getattr(p, "hidden", False)]
+
+
+def _metavar(argument: Any) -> str:
+    word = str(argument.metavar or argument.name).strip("[].").upper()
+    return f"{word}..." if argument.nargs == -1 else word
+
+
+def _spelled(option: Any) -> str:
+    names = ", ".join((*option.opts, *option.secondary_opts))
+    return names if option.is_flag else f"{names} {option.metavar or option.type.name.upper()}"
+
+
+# --- the house -------------------------------------------------------------------------------------------------------
+
+
+def _layers() -> str:
+    """Show the layers that import-linter holds the code to; those in brackets may still be absent."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]
+    contract = next(contract for contract in settings["contracts"] if contract["type"] == "layers")
+    return "```text\n" + "\n".join(contract["layers"]) + "\n```"
+
+
+# --- Markdown --------------------------------------------------------------------------------------------------------
+
+
+def _table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [header, tuple("---" for _ in header), *rows]
+    return "\n".join("| " + " | ".join(_cell(text) for text in line) + " |" for line in lines)
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", r"\|")
+
+
+def _codes(words: Iterable[str]) -> str:
+    return ", ".join(f"`{word}`" for word in words)
+
+
+def _summary(thing: object) -> str:
+    """Return the first paragraph of a docstring, its double backticks as Markdown has them."""
+    return " ".join((inspect.getdoc(thing) or "").partition("\n\n")[0].split()).replace("``", "`")
+
+
+PARTS: dict[str, Callable[[], str]] = {
+    "carriers": _carrier_table,
+    "matrix": _matrix,
+    "error-tree": _error_tree,
+    "error-kinds": _error_kinds,
+    "incidents": _incidents,
+    "faults": _faults,
+    "operations": _operations,
+    "failure": _failure,
+    "cli-help": _cli_help,
+    "layers": _layers,
+}
+
+
+def main(arguments: list[str]) -> int:
+    """Write, or with ``--check`` only look."""
+    found = stale()
+    for path in found:
+        shown = path.relative_to(ROOT)
+        if "--check" in arguments:
+            print(f"{shown} is stale: run `make generate`.", file=sys.stderr)
+        else:
+            path.write_text(refreshed(path), encoding="utf-8")
+            print(f"{shown} written.")
+    return 1 if found and "--check" in arguments else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
