@@ -5,16 +5,21 @@
         async for number in carrier.list_numbers():
             ...
 
-It runs under asyncio and trio (anyio). A cancelled call ends when its present request ends, which
-`HttpOptions.deadline` bounds; a cancelled import therefore never leaves a write half observed.
+It runs under asyncio and trio (anyio). A thread cannot be interrupted, so a cancelled call is waited for: a listing
+until its present page has come, which `HttpOptions.deadline` bounds; an import until its last number is written, so
+that no write is left half observed. Import in portions where that is too long. A listing that is left early is best
+put in ``async with contextlib.aclosing(carrier.list_numbers()) as numbers``: trio insists on it.
 """
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from functools import partial
 from itertools import islice
-from typing import Any, Self, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 from voipkit import registry
 from voipkit.adapting.transport import HttpOptions
@@ -37,6 +42,8 @@ __all__ = ["AsyncProvider", "open_provider"]
 T = TypeVar("T")
 
 _BATCH = 250  # items carried over from the thread at once: a hop costs about 50 µs, an item far less
+_GLANCE = 0.01  # seconds between two looks at whether a cancelled call's thread is done
+_PATIENCE = 0.05  # seconds after which a batch is carried over as it is: slow items are passed on, and a cancel is seen
 
 
 async def open_provider(
@@ -49,7 +56,7 @@ async def open_provider(
 ) -> AsyncProvider:
     """Open a carrier account; see `voipkit.open_provider`, whose arguments and errors these are."""
     masked, credentials = registry.masked(credentials), {}
-    masked_sip, sip_config = registry.masked(sip_config or {}), None
+    masked_sip, sip_config = registry.masked({} if sip_config is None else sip_config), None
     opened = await _in_thread(
         partial(registry.open_provider, name, masked, sip_config=masked_sip, setup_method=setup_method, http=http)
     )
@@ -129,30 +136,81 @@ class AsyncProvider:
 
 async def _in_thread(work: Callable[[], T]) -> T:
     try:
-        from anyio import to_thread
+        from anyio import get_cancelled_exc_class, to_thread
     except ImportError as error:
         raise MissingExtra("voipkit.aio needs anyio.", fix="pip install anyio") from error
-    return await to_thread.run_sync(work)
+    job = _Job(work)
+    try:
+        return await to_thread.run_sync(job.run)
+    except get_cancelled_exc_class():
+        # anyio holds back its own cancellation until the thread is done, but not asyncio's (asyncio.timeout,
+        # Task.cancel): that would leave an import writing unobserved, and close the carrier under its feet.
+        await job.settled()
+        raise
+
+
+class _Job(Generic[T]):
+    """Work for a thread, which either never begins or is waited for."""
+
+    def __init__(self, work: Callable[[], T]) -> None:
+        self._work = work
+        self._claim = threading.Lock()
+        self._done = threading.Event()
+
+    def run(self) -> T:
+        """Do the work."""
+        if not self._claim.acquire(blocking=False):
+            raise RuntimeError("cancelled before it began")  # nobody waits for it any more
+        try:
+            return self._work()
+        finally:
+            self._done.set()
+
+    async def settled(self) -> None:
+        """Wait until the work is done, or see to it that it never begins."""
+        from anyio import CancelScope, get_cancelled_exc_class, sleep
+
+        if self._claim.acquire(blocking=False):
+            return
+        while not self._done.is_set():
+            with suppress(get_cancelled_exc_class()), CancelScope(shield=True):
+                await sleep(_GLANCE)
 
 
 async def _carried_over(start: Callable[[], Iterator[T]]) -> AsyncIterator[T]:
     """Iterate in threads, a batch a hop; an error comes after the items that were fetched before it."""
     iterator = await _in_thread(start)
-    while True:
-        batch, error = await _in_thread(partial(_next_batch, iterator))
-        for item in batch:
-            yield item
-        if error is not None:
-            raise error
-        if not batch:
-            return
+    try:
+        while True:
+            batch, error = await _in_thread(partial(_next_batch, iterator))
+            for item in batch:
+                yield item
+            if error is not None:
+                raise error
+            if not batch:
+                return
+    finally:
+        await _closed(iterator)
+
+
+async def _closed(iterator: Iterator[T]) -> None:
+    """Close a generator that was left early in a thread too: it waits for the pages that it has asked for."""
+    from anyio import CancelScope
+
+    close = getattr(iterator, "close", None)
+    if close is not None:
+        with CancelScope(shield=True):
+            await _in_thread(close)
 
 
 def _next_batch(iterator: Iterator[T]) -> tuple[list[T], Exception | None]:
     batch: list[T] = []
+    began = time.monotonic()
     try:
         for item in islice(iterator, _BATCH):
-            batch.append(item)  # noqa: PERF402 - what came before an error is kept
+            batch.append(item)
+            if time.monotonic() - began > _PATIENCE:
+                break
     except Exception as error:
         return batch, error
     return batch, None

@@ -130,7 +130,8 @@ class FieldProblem:
     """One wrong field of a credentials or SIP configuration mapping.
 
     Attributes:
-        field: The field's name as snake_case, or the unknown name as it was given.
+        field: The field's name as snake_case, or the unknown name as it was given; empty when the problem is of the
+            section as a whole.
         alias: The same in camelCase.
         section: ``credentials`` or ``sip_config``.
         problem: What is wrong and what the field wants. Never the value.
@@ -142,6 +143,8 @@ class FieldProblem:
     problem: str
 
     def __str__(self) -> str:
+        if not self.field:
+            return f"{self.section}: {self.problem}"
         both = self.field if self.field == self.alias else f"{self.field} ({self.alias})"
         return f"{self.section}.{both}: {self.problem}"
 

@@ -7,7 +7,8 @@ carrier that lacks one simply does not have the method: ``isinstance(carrier, Su
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import ClassVar, Protocol, runtime_checkable
+from types import TracebackType
+from typing import ClassVar, Protocol, Self, runtime_checkable
 
 from voipkit.models import (
     CredentialTest,
@@ -100,6 +101,14 @@ class Provider(Protocol):
 
     def close(self) -> None:
         """Close the connections; the provider must not be used afterwards."""
+
+    def __enter__(self) -> Self:
+        """Return the provider itself."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
+    ) -> None:
+        """Close the connections."""
 
 
 @runtime_checkable

@@ -7,28 +7,36 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping
 from importlib import metadata
-from typing import Any, NoReturn, cast
+from typing import Any, cast
 
-from pydantic import SecretStr, ValidationError
+from pydantic import Secret, SecretBytes, SecretStr, ValidationError
 
 from voipkit.adapting.transport import HttpOptions
 from voipkit.errors import (
     BrokenProvider,
+    ConfigurationError,
     CredentialsInvalid,
     DuplicateProvider,
     FieldProblem,
+    MissingExtra,
     UnknownProvider,
     Unsupported,
 )
 from voipkit.models import ProviderInfo, Settings, SetupMethod
 from voipkit.protocols import Provider, capabilities_of
 
-__all__ = ["GROUP", "masked", "names", "open_provider", "provider_info", "providers"]
+__all__ = ["GROUP", "Masked", "masked", "names", "open_provider", "provider_info", "providers"]
 
 GROUP = "voipkit.providers"
 """The entry-point group in which a distribution offers carriers."""
+
+_METHODS = (
+    "test_credentials", "suggest_name", "list_numbers", "import_numbers", "verify_number", "verify_numbers", "close",
+)  # fmt: skip
+_FIELD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,30}")  # shorter than any carrier's key or token (32 and more)
 
 
 def names() -> tuple[str, ...]:
@@ -65,7 +73,9 @@ def provider_info(name: str) -> ProviderInfo:
         UnknownProvider: No installed distribution offers it.
         DuplicateProvider: Two do.
         BrokenProvider: It cannot be loaded.
+        MissingExtra: Its module says itself what has to be installed first.
     """
+    name = _printable(name)
     return _describe(name, _load(name))
 
 
@@ -94,12 +104,18 @@ def open_provider(
         CredentialsInvalid: A field is missing, unknown or of the wrong form; every such field is named.
         Unsupported: The carrier has no such set-up method.
         BrokenProvider: The carrier cannot be loaded.
+        ConfigurationError: ``http`` is not `HttpOptions`.
 
     The carrier's SDK is loaded at the first request, which raises `MissingExtra` where it is not installed.
     """
     # Tracebacks may show this frame's arguments (Sentry does): keep secrets masked from the first line on.
     given, credentials = masked(credentials), {}
-    given_sip, sip_config = masked(sip_config or {}), None
+    given_sip, sip_config = masked({} if sip_config is None else sip_config), None
+    name = _printable(name)
+    if http is not None and not isinstance(http, HttpOptions):
+        raise ConfigurationError(
+            f"http is HttpOptions, not a {type(http).__name__}.", fix="Pass http=voipkit.HttpOptions(...)."
+        )
     carrier = _load(name)
     method = _method(carrier.info, setup_method)
     outcomes = (
@@ -129,6 +145,11 @@ def _entry_points() -> dict[str, list[metadata.EntryPoint]]:
     return found
 
 
+def _printable(name: object) -> str:
+    """Never show what is no text: credentials, when the arguments came in the wrong order."""
+    return name if isinstance(name, str) else f"<{type(name).__name__}>"
+
+
 def _distribution(point: metadata.EntryPoint) -> tuple[str | None, str | None]:
     return (point.dist.name, point.dist.version) if point.dist else (None, None)
 
@@ -139,7 +160,7 @@ def _single(name: str, found: Mapping[str, list[metadata.EntryPoint]]) -> metada
         owners = " and ".join(sorted(f"'{_distribution(point)[0] or point.value}'" for point in points))
         raise DuplicateProvider(f"Both {owners} offer a carrier named '{name}'.", fix="Uninstall one of them.")
     if not points:
-        near = difflib.get_close_matches(str(name).lower(), found, n=1, cutoff=0.5)
+        near = difflib.get_close_matches(name.lower(), found, n=1, cutoff=0.5)
         hint = f"Did you mean '{near[0]}'?" if near else "Install the distribution that offers it."
         raise UnknownProvider(
             f"No carrier named '{name}' is installed; there are: {', '.join(sorted(found)) or 'none'}.",
@@ -151,33 +172,57 @@ def _single(name: str, found: Mapping[str, list[metadata.EntryPoint]]) -> metada
 def _load(name: str) -> Any:
     """Import a carrier's class. Its module imports no SDK, so what fails here is the plugin itself."""
     point = _single(name, _entry_points())
+    owner = _distribution(point)[0] or point.value
     try:
         carrier = point.load()
-        info = carrier.info
-    except Exception as error:
-        owner = _distribution(point)[0] or point.value
+    except MissingExtra:
+        raise
+    except (Exception, SystemExit) as error:  # a plugin that calls sys.exit() shall not end the host
         raise BrokenProvider(
             f"The carrier '{name}' of '{owner}' cannot be loaded: {type(error).__name__}: {error}",
             fix=f"Upgrade or uninstall '{owner}'.",
         ) from error
-    if not isinstance(info, ProviderInfo):
-        raise BrokenProvider(f"The carrier '{name}' has no 'info' of type ProviderInfo.", fix="Ask its author.")
+    wrong = _misfit(name, carrier)
+    if wrong:
+        raise BrokenProvider(f"The carrier '{name}' of '{owner}' {wrong}.", fix=f"Upgrade or uninstall '{owner}'.")
     return carrier
+
+
+def _misfit(name: str, carrier: object) -> str | None:
+    """Say in what a loaded object is no carrier, so that it is found out here and not in the middle of a call."""
+    if not isinstance(carrier, type):
+        return "is not a class"
+    info = getattr(carrier, "info", None)
+    if not isinstance(info, ProviderInfo):
+        return "has no 'info' of type ProviderInfo"
+    if info.id != name:
+        return f"calls itself '{info.id}'"
+    if not info.setup_methods:
+        return "has no set-up method"
+    missing = [method for method in _METHODS if not callable(getattr(carrier, method, None))]
+    return f"lacks {', '.join(missing)}" if missing else None
 
 
 def _describe(name: str, carrier: Any) -> ProviderInfo:
     distribution, version = _distribution(_single(name, _entry_points()))
     update = {"capabilities": capabilities_of(carrier), "distribution": distribution, "version": version}
     info: ProviderInfo = carrier.info
+    try:
+        info.model_dump()  # draws every form and schema
+    except Exception as error:
+        raise BrokenProvider(
+            f"The forms of the carrier '{name}' cannot be drawn: {type(error).__name__}: {error}",
+            fix=f"Upgrade or uninstall '{distribution or name}'.",
+        ) from error
     return info.model_copy(update=update)
 
 
 def _info_or_broken(name: str) -> ProviderInfo:
     try:
         return provider_info(name)
-    except BrokenProvider as error:
+    except (BrokenProvider, MissingExtra) as error:
         distribution, version = _distribution(_single(name, _entry_points()))
-        return ProviderInfo(id=name, label=name, distribution=distribution, version=version, broken=error.message)
+        return ProviderInfo(id=name, label=name, distribution=distribution, version=version, broken=str(error))
 
 
 # --- credentials -----------------------------------------------------------------------------------------------------
@@ -193,28 +238,47 @@ def _method(info: ProviderInfo, method_id: str | None) -> SetupMethod:
     return method
 
 
-def masked(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Wrap every text in a `SecretStr`, so that no later frame holds a plain one. Masking twice is fine.
+class Masked(dict[str, Any]):
+    """Fields as they were given, every value behind a `Secret`; not even a name is shown, as it may be a value.
 
-    Raises:
-        CredentialsInvalid: It is not a mapping.
+    Attributes:
+        instead: The type of what was given where that is no mapping, else None.
     """
+
+    instead: str | None = None
+
+    def __repr__(self) -> str:
+        return "<masked>"
+
+
+def masked(given: Mapping[str, Any]) -> Masked:
+    """Hide every value, so that no later frame holds a plain one. Masking twice is fine.
+
+    It never raises: a traceback would show what was given. `open_provider` refuses what is no mapping.
+    """
+    if isinstance(given, Masked):
+        return given
     if not isinstance(given, Mapping):
-        _not_a_mapping(type(given).__name__)
-    return {str(name): SecretStr(value) if isinstance(value, str) else value for name, value in given.items()}
+        wrong = Masked()
+        wrong.instead = type(given).__name__
+        return wrong
+    return Masked((str(name), _hidden(value)) for name, value in given.items())
 
 
-def _not_a_mapping(kind: str) -> NoReturn:
-    raise CredentialsInvalid(
-        f"Credentials are a mapping of field names to values, not a {kind}.",
-        fix="Pass a dict, such as {'apiKey': ...}.",
-    )
+def _hidden(value: object) -> object:
+    if isinstance(value, str):
+        return SecretStr(value)
+    shown = value is None or isinstance(value, bool | SecretStr | SecretBytes | Secret)
+    return value if shown else Secret(value)
 
 
-def _validated(model: type[Settings], given: dict[str, Any], section: str) -> Settings | tuple[FieldProblem, ...]:
+def _validated(model: type[Settings], given: Masked, section: str) -> Settings | tuple[FieldProblem, ...]:
     """Build the model, or say what is wrong; pydantic's own error knows the values and stays in here."""
+    if given.instead:
+        text = f"must be a mapping of field names to values, such as a dict, not a {given.instead}."
+        return (FieldProblem("", "", section, text),)
     try:
-        return model.model_validate(given)
+        return model.model_validate(dict(given))
     except ValidationError as error:
         found = error.errors(include_input=False, include_url=False, include_context=False)
         return tuple(_problem(model, section, str(entry["loc"][0]) if entry["loc"] else "", entry) for entry in found)
@@ -227,8 +291,13 @@ def _problem(model: type[Settings], section: str, name: str, entry: Mapping[str,
     if entry["type"] == "extra_forbidden":
         near = difflib.get_close_matches(name, [*known, *known.values()], n=1, cutoff=0.5)
         hint = f"did you mean '{near[0]}'?" if near else f"there are: {', '.join(known) or 'none'}."
+        if not _FIELD_NAME.fullmatch(name):
+            return FieldProblem(
+                "", "", section, f"one name is not a field's; it may be a value and is not shown; {hint}"
+            )
         return FieldProblem(name, name, section, f"no such field; {hint}")
     if entry["type"] == "missing":
         wants = model.model_fields[field].title or field
         return FieldProblem(field, alias, section, f"is required ({wants}).")
-    return FieldProblem(field, alias, section, str(entry["msg"]))
+    places = [f"item {step + 1}: " for step in entry["loc"][1:2] if isinstance(step, int)]
+    return FieldProblem(field, alias, section, "".join([*places, str(entry["msg"])]))

@@ -6,6 +6,7 @@ bad number never stops the others and nothing is written that the plan does not 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from voipkit.errors import (
     ProviderUnavailable,
     UnexpectedResponse,
     Unsupported,
+    VoipkitError,
 )
 from voipkit.models import (
     ImportReport,
@@ -32,9 +34,13 @@ from voipkit.models import (
     Routing,
     RoutingSnapshot,
 )
+from voipkit.models.base import now
 
 __all__ = ["Switchboard", "import_numbers", "require_route_kind", "restore_numbers", "wanted_numbers"]
 
+log = logging.getLogger("voipkit.routing")
+
+_SEEN = ("import.imported", "import.read_back")  # codes of results whose `after` is what the carrier showed
 _WRITERS = 4  # numbers written at once: enough to hide latency, few enough to stop soon when the key is revoked
 
 
@@ -84,9 +90,12 @@ def require_route_kind(info: ProviderInfo, route: Route | None) -> None:
 
 
 def wanted_numbers(numbers: Iterable[str | ProviderNumber]) -> list[str | InvalidNumber]:
-    """Bring what a caller passed as numbers into E.164; what is no number becomes its error, in its place."""
+    """Bring what a caller passed as numbers into E.164; what is no number becomes its error, in its place.
+
+    A `ProviderNumber` is taken as it is, even a short code: the carrier that listed it knows its own numbers.
+    """
     listed = [numbers] if isinstance(numbers, str | ProviderNumber) else list(numbers)
-    return [_e164_or_error(n.number if isinstance(n, ProviderNumber) else n) for n in listed]
+    return [n.number if isinstance(n, ProviderNumber) else _e164_or_error(n) for n in listed]
 
 
 def _e164_or_error(number: object) -> str | InvalidNumber:
@@ -147,7 +156,7 @@ def import_numbers(
             return _result(number, "unchanged", text, after=number.routing, notes=notes, code="import.recorded")
         fields = fields_for(route)
         after = {**number.routing, **fields}
-        if after == dict(number.routing):
+        if _shows(number, fields):
             return _result(number, "unchanged", f"Already routed to {route}.", after=after, notes=notes)
         loss = conflict(number, route)
         if loss and on_conflict == "refuse":
@@ -179,8 +188,7 @@ def restore_numbers(board: Switchboard, snapshot: RoutingSnapshot) -> ImportRepo
             fix="Open the carrier it was taken from.",
         )
     kept = {entry.number: entry for entry in snapshot.numbers}
-    wanted = wanted_numbers(kept)
-    owned = _owned(board, frozenset(n for n in wanted if isinstance(n, str)))
+    owned = _owned(board, frozenset(kept))
 
     def plan(number: ProviderNumber) -> NumberImport | _Planned:
         entry = kept[number.number]
@@ -194,7 +202,7 @@ def restore_numbers(board: Switchboard, snapshot: RoutingSnapshot) -> ImportRepo
             return _result(number, "conflict", "Its routing is not as the import left it.", fix, after=number.routing)
         return _Planned(number, before, {**number.routing, **before}, ())
 
-    return _run(board, wanted, owned, plan, route=None, dry_run=False, done="Put back as it was.")
+    return _run(board, tuple(kept), owned, plan, route=None, dry_run=False, done="Put back as it was.")
 
 
 def _owned(board: Switchboard, wanted: frozenset[str]) -> dict[str, ProviderNumber]:
@@ -226,26 +234,32 @@ def _run(
 ) -> ImportReport:
     planned: dict[str, NumberImport | _Planned] = {number: plan(found) for number, found in owned.items()}
     to_write = [step for step in planned.values() if isinstance(step, _Planned)]
-    snapshot = RoutingSnapshot(
-        provider=board.info.id,
-        numbers=tuple(
-            NumberSnapshot(number=s.owned.number, id=s.owned.id, before=s.owned.routing, after=s.after)
-            for s in to_write
-        ),
-    )
+    taken_at = now()
+    entries: list[NumberSnapshot] = []
     writes = 0
     finished: dict[str, NumberImport] = {n: step for n, step in planned.items() if isinstance(step, NumberImport)}
     for step, (result, count) in zip(to_write, _apply(board, to_write, done, dry_run=dry_run), strict=True):
         finished[step.owned.number] = result
+        entries.append(_remembered(step, result))
         writes += count
     return ImportReport(
         provider=board.info.id,
         route=route,
         dry_run=dry_run,
         results=tuple(_in_order(board.info, wanted, finished)),
-        snapshot=snapshot,
+        snapshot=RoutingSnapshot(provider=board.info.id, taken_at=taken_at, numbers=tuple(entries)),
         writes=writes,
     )
+
+
+def _remembered(step: _Planned, result: NumberImport) -> NumberSnapshot:
+    """Keep the routing as the import left it: the carrier may have stored something else than it was sent.
+
+    Only the fields that were written are taken from its answer; another that differs was changed by somebody else.
+    """
+    shown = result.after if result.code in _SEEN else None
+    after = step.after if shown is None else {**step.after, **{name: shown.get(name) for name in step.fields}}
+    return NumberSnapshot(number=step.owned.number, id=step.owned.id, before=step.owned.routing, after=after)
 
 
 def _in_order(
@@ -309,8 +323,15 @@ def _apply(
         except CredentialsRejected as error:
             refused.append(error)
             return _failed(step, error), 1
-        except (ProviderError, Unsupported) as error:
+        except VoipkitError as error:
             return _failed(step, error), 1 if isinstance(error, ProviderError) else 0
+        except Exception as error:
+            # A mistake in the carrier's module. Raised, it would take the report with it, and so the snapshot that
+            # puts back what was written until now.
+            log.exception("%s: writing %s stopped unexpectedly", board.info.id, step.owned.number)
+            text = f"The carrier's module stopped with {type(error).__name__}."
+            lost = UnexpectedResponse(text, provider=board.info.id, fix="Report it to the module's author.")
+            return _after_lost_answer(board, step, lost, done), 1
         return _read_back(step, seen, done), count
 
     with ThreadPoolExecutor(max_workers=min(_WRITERS, len(steps)), thread_name_prefix="voipkit-write") as pool:
@@ -321,7 +342,7 @@ def _after_lost_answer(board: Switchboard, step: _Planned, error: ProviderError,
     """A write whose answer was lost may have happened: look, rather than write again."""
     try:
         seen = board.read(step.owned)
-    except ProviderError:
+    except Exception:
         text = f"It is not known whether the number was changed: {error.message}"
         return _result(
             step.owned,
@@ -330,9 +351,13 @@ def _after_lost_answer(board: Switchboard, step: _Planned, error: ProviderError,
             "Run the import again: it writes only what is missing.",
             code="import.unknown",
         )
-    if all(seen.routing.get(name) == value for name, value in step.fields.items()):
-        return _read_back(step, seen, done)
-    return _failed(step, error, "Read again: the number was not changed.", after=seen.routing)
+    if _shows(seen, {name: step.owned.routing.get(name) for name in step.fields}):
+        return _failed(step, error, "Read again: the number was not changed.", after=seen.routing)
+    return _read_back(step, seen, done)
+
+
+def _shows(number: ProviderNumber, fields: Routing) -> bool:
+    return all(number.routing.get(name) == value for name, value in fields.items())
 
 
 def _read_back(step: _Planned, seen: ProviderNumber, done: str) -> NumberImport:
@@ -347,7 +372,7 @@ def _read_back(step: _Planned, seen: ProviderNumber, done: str) -> NumberImport:
 
 def _failed(
     step: _Planned,
-    error: ProviderError | Unsupported,
+    error: VoipkitError,
     text: str | None = None,
     *,
     after: Routing | None = None,

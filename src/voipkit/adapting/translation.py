@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from urllib.parse import quote
 
 from voipkit.adapting.transport import Channel
 from voipkit.errors import (
@@ -33,6 +34,7 @@ from voipkit.errors import (
 
 __all__ = ["CodeRule", "Facts", "Rule", "Rules", "by_status", "rule_for", "translating"]
 
+_LONGEST_WORDS = 500  # characters of a carrier's message that an error repeats
 _REQUEST_ID_HEADERS = ("x-request-id", "twilio-request-id", "request-id", "x-amzn-requestid")
 
 
@@ -44,11 +46,14 @@ class Facts:
         status: HTTP status, or None when there was no answer.
         code: The carrier's own code.
         message: The carrier's own words.
+        error: What it is, where the exception tells more than the status: an SDK that wraps time-outs and lost
+            connections in one class.
     """
 
     status: int | None = None
     code: str | None = None
     message: str | None = None
+    error: type[ProviderError] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,28 +99,40 @@ class Rules:
 
 
 COMMON = (
-    # What `voipkit.adapting.transport` raises through a requests session, and what a body that is not JSON raises in
-    # any SDK. requests' own JSONDecodeError is a subclass of both json's and its RequestException.
+    # What `voipkit.adapting.transport` raises through a requests session or an httpx client, what these raise
+    # themselves, and what a body that is not JSON raises in any SDK. requests' own JSONDecodeError is a subclass of
+    # both json's and its RequestException.
     Rule("json.decoder.JSONDecodeError", UnexpectedResponse),
+    Rule("builtins.TimeoutError", ProviderTimeout),
+    Rule("builtins.ConnectionError", ProviderUnavailable),
+    Rule("requests.exceptions.ConnectTimeout", ProviderTimeout),  # a ConnectionError first, a Timeout second
     Rule("requests.exceptions.Timeout", ProviderTimeout),
     Rule("requests.exceptions.ConnectionError", ProviderUnavailable),
     Rule("requests.exceptions.RequestException", UnexpectedResponse),
+    Rule("requests.cookies.CookieConflictError", UnexpectedResponse),
     Rule("httpx.TimeoutException", ProviderTimeout),
     Rule("httpx.TransportError", ProviderUnavailable),
     Rule("httpx.HTTPError", UnexpectedResponse),
+    Rule("httpx.InvalidURL", UnexpectedResponse),
+    Rule("httpx.CookieConflict", UnexpectedResponse),
+    Rule("httpx.StreamError", UnexpectedResponse),
     Rule("builtins.UnicodeDecodeError", UnexpectedResponse),
 )
 
 _BY_STATUS: dict[int, type[ProviderError]] = {
     400: InvalidRequest,
     401: CredentialsRejected,
+    402: PermissionDenied,
     403: PermissionDenied,
     404: NotFound,
+    407: ProviderUnavailable,  # said by a proxy in between, not by the carrier
     408: ProviderTimeout,
     409: Conflict,
     410: NotFound,
     422: InvalidRequest,
+    423: Conflict,
     429: RateLimited,
+    451: PermissionDenied,
 }
 
 _WORDS: dict[type[ProviderError], tuple[str, str | None]] = {
@@ -199,26 +216,43 @@ def _translated(
     error: Exception, provider: str, operation: str, rules: Rules, channel: Channel | None
 ) -> ProviderError:
     rule = rule_for(type(error), rules)
-    facts = rule.read(error) if rule and rule.read else Facts()
-    if rule is None:
-        facts = Facts(message=f"the SDK stopped with {type(error).__name__}")
+    facts = _read(rule, error)
     code_rule = rules.codes.get(facts.code or "", CodeRule())
     named = rule.error if rule else UnexpectedResponse
-    kind = code_rule.error or named or by_status(facts.status)
+    kind = code_rule.error or facts.error or named or by_status(facts.status)
+    said = _one_line(facts.message)
     words, fix = next(_WORDS[ancestor] for ancestor in (*kind.__mro__, UnexpectedResponse) if ancestor in _WORDS)
     message = words.format(label=rules.label)
     reply = channel.last_reply if channel else None
     return kind(
-        f"{message} It says: {facts.message}" if facts.message else message,
+        f"{message} It says: {said}" if said else message,
         provider=provider,
         operation=operation,
         status=facts.status,
         code=facts.code,
         retry_after=channel.retry_after(reply) if channel and reply and facts.status else None,
         request_id=_request_id(reply.headers) if reply and facts.status else None,
-        docs_url=rules.docs_url.format(code=facts.code) if rules.docs_url and facts.code else None,
+        docs_url=rules.docs_url.format(code=quote(facts.code, safe="")) if rules.docs_url and facts.code else None,
         fix=code_rule.fix or rules.statuses.get(facts.status or 0) or fix,
     )
+
+
+def _read(rule: Rule | None, error: Exception) -> Facts:
+    if rule is None:
+        return Facts(message=f"the SDK stopped with {type(error).__name__}")
+    if rule.read is None:
+        return Facts()
+    try:
+        return rule.read(error)
+    except Exception as unreadable:  # an answer so odd that not even its error can be read is still an answer
+        return Facts(200, message=f"an error that cannot be read ({type(unreadable).__name__})")
+
+
+def _one_line(words: object) -> str:
+    """Bring a carrier's own words, which may be a whole page or hold control characters, into one short line."""
+    text = "" if words is None else " ".join(str(words)[: 2 * _LONGEST_WORDS].split())
+    text = "".join(sign if sign.isprintable() else "?" for sign in text)
+    return text if len(text) <= _LONGEST_WORDS else f"{text[:_LONGEST_WORDS]}..."
 
 
 def _request_id(headers: Mapping[str, str]) -> str | None:

@@ -75,7 +75,7 @@ PLACEHOLDER = "set-by-voipkit"
 Wire = Callable[[str, str, Mapping[str, str], bytes], tuple[int, Mapping[str, str], bytes]]
 """(method, url, headers, body) -> (status, headers, body). May raise TimeoutError or ConnectionError."""
 
-_RETRIED_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})  # idempotent by RFC 9110 section 9.2.2
+REPEATED_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})  # idempotent by RFC 9110 section 9.2.2
 _RETRIED_STATUSES = frozenset({429, 500, 502, 503, 504})
 _PASSED_HEADERS = frozenset({"accept", "content-type", "idempotency-key"})
 _BLANK = b"**********"
@@ -225,6 +225,7 @@ def open_channel(
     sdk: str,
     conceal: Iterable[str] = (),
     wait_headers: tuple[str, ...] = ("retry-after",),
+    repeated: Collection[str] = REPEATED_METHODS,
 ) -> Channel:
     """Make the channel through which one opened carrier account sends its requests.
 
@@ -236,11 +237,15 @@ def open_channel(
         sdk: The SDK's distribution name, for the User-Agent.
         conceal: Names of JSON text fields in answers whose values are blanked (Twilio's account holds its auth token).
         wait_headers: Answer headers that say how long to wait after a 429, in seconds or as a date.
+        repeated: Methods that may be sent again when their answer was lost. A carrier that routes numbers by PUT leaves
+            it out: sent again seconds later, it could undo what somebody else has changed meanwhile.
 
     Returns:
         The channel; close it when done.
     """
-    return Channel(provider, options, authorization, frozenset(hosts), sdk, tuple(conceal), wait_headers)
+    return Channel(
+        provider, options, authorization, frozenset(hosts), sdk, tuple(conceal), wait_headers, frozenset(repeated)
+    )
 
 
 class Channel:
@@ -255,6 +260,7 @@ class Channel:
         sdk: str,
         conceal: tuple[str, ...],
         wait_headers: tuple[str, ...],
+        repeated: frozenset[str],
     ) -> None:
         self.provider = provider
         self.options = options
@@ -264,6 +270,7 @@ class Channel:
         self._user_agent = _user_agent(options.user_agent, sdk)
         self._blank = _blanker(authorization.secrets(), conceal)
         self._wait_headers = wait_headers
+        self._repeated = repeated
         self._throttle = _throttle(provider, authorization, options)
         self._network: network.Network | None = None
         self._lock = threading.Lock()
@@ -287,7 +294,7 @@ class Channel:
             The answer whatever its status, or why there was none. Never raises for what the network does.
         """
         deadline = time.monotonic() + self.options.deadline
-        tries = 1 + (self.options.retries if method in _RETRIED_METHODS else 0)
+        tries = 1 + (self.options.retries if method in self._repeated else 0)
         outcome: Reply | Unanswered = Unanswered("timeout", "the deadline passed before the request was sent")
         for attempt in range(tries):
             outcome = self._once(method, url, headers, body, deadline)

@@ -140,11 +140,18 @@ class ProviderNumber(Model):
     country: str | None = None
     region: str | None = None
     monthly_fee: int | None = None
-    currency: str | None = None
+    currency: str | None = Field(default=None, pattern="^[A-Z]{3}$")
     status: str | None = None
     active: bool = True
     route: Route | None = None
     routing: Routing = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _priced(self) -> Self:
+        if self.monthly_fee is not None and self.currency is None:
+            msg = "a fee has a currency"
+            raise ValueError(msg)
+        return self
 
 
 class NumberImport(Model):
@@ -158,7 +165,7 @@ class NumberImport(Model):
         message: What happened, in words.
         fix: What to do next, or None.
         before: The routing that was found.
-        after: The routing that is there now; on a dry run, that would be.
+        after: The routing that is there now; on a dry run, that would be. None when it was not looked at since.
         notes: Things to know that did not stop the import, such as call forwarding.
     """
 
@@ -174,8 +181,10 @@ class NumberImport(Model):
 
     @property
     def changes(self) -> dict[str, tuple[str | None, str | None]]:
-        """The routing fields that differ: name to (before, after)."""
-        before, after = self.before or {}, self.after or {}
+        """The routing fields that differ: name to (before, after); empty when one of the two is not known."""
+        if self.before is None or self.after is None:
+            return {}
+        before, after = self.before, self.after
         names = [*before, *(name for name in after if name not in before)]
         return {n: (before.get(n), after.get(n)) for n in names if before.get(n) != after.get(n)}
 
@@ -187,7 +196,8 @@ class NumberSnapshot(Model):
         number: E.164.
         id: The carrier's handle.
         before: The routing to put back.
-        after: The routing that the import wrote; `restore_numbers` refuses when somebody has changed it since.
+        after: The routing as the import left it, in the fields that it wrote as the carrier showed them then;
+            `restore_numbers` refuses when somebody has changed it since.
     """
 
     number: str
@@ -202,7 +212,7 @@ class RoutingSnapshot(Model):
     Attributes:
         provider: The carrier's id.
         taken_at: Before the first write.
-        numbers: One entry for each number that the import changed or, on a dry run, would change.
+        numbers: One entry for each number that the import wrote or tried to write or, on a dry run, would write.
     """
 
     provider: str

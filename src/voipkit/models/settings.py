@@ -7,13 +7,26 @@ come from that declaration. No SDK is needed for any of it.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from types import UnionType
 from typing import Any, Literal, NoReturn, Union, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, computed_field, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    Secret,
+    SecretBytes,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    computed_field,
+    field_validator,
+    model_validator,
+)
 from pydantic.alias_generators import to_camel
 from pydantic.fields import FieldInfo
-from pydantic_core import PydanticCustomError
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from voipkit.models.base import Model
 from voipkit.models.numbers import RouteKind
@@ -21,6 +34,8 @@ from voipkit.models.numbers import RouteKind
 __all__ = ["FormField", "NoSettings", "ProviderInfo", "Settings", "SetupMethod", "setting"]
 
 _META = "x-voipkit"
+# What `_check_text` lets pass where a field has no pattern of its own; `$` alone would allow a last newline in Python.
+_ORDINARY_TEXT = r"^[!-~](?:[ -~]*[!-~])?$(?!\n)"
 
 
 def setting(
@@ -74,12 +89,34 @@ class Settings(BaseModel):
         hide_input_in_errors=True,
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _one_spelling(cls, given: Any) -> Any:
+        """Refuse a field that is given in both spellings: pydantic would silently drop one of the values."""
+        fields = cls.model_fields.items() if isinstance(given, Mapping) else ()
+        text = "is given twice, as '{name}' and as '{alias}'; give it once."
+        twice = [
+            InitErrorDetails(
+                type=PydanticCustomError("both_spellings", text, {"name": name, "alias": field.alias}),
+                loc=(name,),
+                input=None,
+            )
+            for name, field in fields
+            if field.alias and field.alias != name and name in given and field.alias in given
+        ]
+        if twice:
+            raise ValidationError.from_exception_data(cls.__name__, twice, hide_input=True)
+        return given
+
     @field_validator("*", mode="before")
     @classmethod
     def _well_formed(cls, value: object, info: ValidationInfo) -> object:
         assert info.field_name is not None
         field = cls.model_fields[info.field_name]
-        plain = value.get_secret_value() if isinstance(value, SecretStr) else value
+        plain = value.get_secret_value() if isinstance(value, SecretStr | SecretBytes | Secret) else value
+        if plain is None and not {None, type(None), Any}.intersection(_types(field)):
+            instead = "it is required" if field.is_required() else "leave it out to take the default"
+            raise PydanticCustomError("null", "is null; {instead}.", {"instead": instead})
         if _is_text(field) and plain is not None:
             _check_text(plain, _meta(field))
         return value if _is_secret(field) else plain
@@ -257,7 +294,7 @@ def _form(model: type[Settings]) -> tuple[FormField, ...]:
                 secret=secret,
                 pattern=meta.get("pattern"),
                 options=tuple(meta.get("options") or ()),
-                default=None if secret or field.is_required() else field.default,
+                default=None if secret or field.is_required() else field.get_default(call_default_factory=True),
                 help=meta.get("help") or "",
                 docs_url=meta.get("docs_url"),
                 one_of=meta.get("one_of"),
@@ -282,7 +319,7 @@ def _draw_as(
 
 
 def _schema(model: type[Settings]) -> dict[str, Any]:
-    """JSON Schema of a settings model, with our own notes turned into standard keywords."""
+    """JSON Schema of a settings model: it accepts what the model accepts, as far as single fields go."""
     schema = model.model_json_schema(by_alias=True)
     alternatives: dict[str, list[str]] = {}
     for name, field in model.model_fields.items():
@@ -293,9 +330,18 @@ def _schema(model: type[Settings]) -> dict[str, Any]:
         if meta.get("pattern"):
             prop["pattern"] = f"^(?:{meta['pattern']})$"
         if meta.get("options"):
-            prop["enum"] = list(meta["options"])
+            prop["enum"] = [*meta["options"], *([None] if type(None) in _types(field) else [])]
+        elif _is_text(field):
+            prop["allOf"] = [{"pattern": _ORDINARY_TEXT}]
         if meta.get("one_of"):
             alternatives.setdefault(meta["one_of"], []).append(alias)
     if alternatives:
-        schema["anyOf"] = [{"required": names} for names in alternatives.values()]
+        schema["oneOf"] = [_alternative(name, alternatives) for name in alternatives]
     return schema
+
+
+def _alternative(chosen: str, alternatives: Mapping[str, list[str]]) -> dict[str, Any]:
+    """Ask for every field of one alternative, and for none of the others; null counts as left out."""
+    others = [alias for name, aliases in alternatives.items() if name != chosen for alias in aliases]
+    asked = {alias: {"not": {"type": "null"}} for alias in alternatives[chosen]}
+    return {"required": alternatives[chosen], "properties": asked | {alias: {"type": "null"} for alias in others}}
