@@ -36,7 +36,7 @@ from voipkit.adapting.transport import (
     own_headers,
     requests_session,
 )
-from voipkit.errors import ConfigurationError
+from voipkit.errors import ConfigurationError, MissingExtra
 
 SECRET = "s3cr3t-canary-0123456789"
 URL = "https://api.acme.example/v1/things"
@@ -527,11 +527,42 @@ def test_a_bundle_that_cannot_be_read_is_a_configuration_error(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "bad", [{"timeout": (0, 1)}, {"deadline": 0}, {"concurrency": 0}, {"base_url": "ftp://x"}, {"proxies": "proxy:1"}]
+    "bad",
+    [
+        {"timeout": 5},
+        {"timeout": (1,)},
+        {"timeout": (0, 1)},
+        {"timeout": (1, "2")},
+        {"deadline": 0},
+        {"deadline": "60"},
+        {"deadline": float("nan")},
+        {"deadline": float("inf")},
+        {"concurrency": 0},
+        {"concurrency": True},
+        {"rate": 0},
+        {"rate": -1},
+        {"retries": -1},
+        {"retries": 1.5},
+        {"retry_after_cap": -1},
+        {"user_agent": "shop\r\nX-Evil: 1"},
+        {"user_agent": ""},
+        {"base_url": "ftp://x"},
+        {"base_url": "http://"},
+        {"base_url": "http://host/\nx"},
+        {"proxies": "proxy:1"},
+        {"proxies": {"https": "socks5://x"}},
+    ],
+    ids=str,
 )
 def test_nonsense_options_are_refused(bad):
-    with pytest.raises(ConfigurationError):
+    with pytest.raises(ConfigurationError, match=f"HttpOptions.{next(iter(bad))}"):
         HttpOptions(**bad)
+
+
+def test_missing_engine_names_its_extra(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(MissingExtra, match=r"pip install 'voipkit\[acme\]'"):
+        channel()
 
 
 def test_close_leaves_no_socket_and_twice_is_fine(open_to):

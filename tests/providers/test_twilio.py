@@ -374,6 +374,40 @@ def test_odd_but_legal_answers_are_read(fault, opened, box):
     assert len(list(carrier.list_numbers())) == 3
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"friendly_name": 7},
+        {"status": 7},
+        {"voice_url": 7},
+        {"phone_number": 14155550100},
+        {"phone_number": None},
+        {"sid": None},
+        {"type": ["local"]},
+        {"capabilities": {"voice": True, 7: True}},
+    ],
+    ids=str,
+)
+def test_a_field_of_another_type_is_an_unexpected_response_or_read(odd, opened, box):
+    plain = box.wire
+
+    def wire(method, url, headers, body):
+        status, answer, content = plain(method, url, headers, body)
+        payload = json.loads(content)
+        for row in payload.get("incoming_phone_numbers", ()):
+            row.update(odd)
+        return status, answer, json.dumps(payload).encode()
+
+    carrier = opened("twilio", wire=wire)
+    assert carrier.test_credentials().credentials_valid is True
+    for work in (lambda: list(carrier.list_numbers()), lambda: carrier.import_numbers(["+14155550100"])):
+        try:
+            work()
+        except UnexpectedResponse as error:
+            assert error.fix
+    assert {r.operation for r in box.writes} <= {"update_number"}
+
+
 @pytest.mark.parametrize("fault", [Fault.endless_pages(), Fault.repeat_page()])
 def test_a_listing_that_never_ends_is_an_error(fault, opened, box):
     box.twilio.seed_numbers(2500)

@@ -64,13 +64,17 @@ class _Seen:
 
     def add(self, key: Hashable) -> bool:
         """Add a key; say whether it was not there before."""
-        mark = _mark(key)
-        place = self._place(mark)
-        if self._table[place]:
-            return False
-        self._table[place] = mark
+        mark = hash(key) or 1 if type(key) is str else _mark(key)  # `_mark` and `_place`, in line: once an item
+        table = self._table
+        last = len(table) - 1
+        place = mark & last
+        while held := table[place]:
+            if held == mark:
+                return False
+            place = (place + 1) & last
+        table[place] = mark
         self._count += 1
-        if 2 * self._count > len(self._table):
+        if 2 * self._count > last:
             self._grow()
         return True
 

@@ -22,7 +22,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import importlib.util
 import logging
+import math
 import platform
 import random
 import re
@@ -38,13 +40,13 @@ from email.utils import parsedate_to_datetime
 from functools import cache
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 from urllib.parse import quote, urlsplit
 
 from pydantic import SecretStr
 
 from voipkit.adapting import network
-from voipkit.errors import ConfigurationError
+from voipkit.errors import ConfigurationError, MissingExtra
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -75,9 +77,10 @@ PLACEHOLDER = "set-by-voipkit"
 Wire = Callable[[str, str, Mapping[str, str], bytes], tuple[int, Mapping[str, str], bytes]]
 """(method, url, headers, body) -> (status, headers, body). May raise TimeoutError or ConnectionError."""
 
-REPEATED_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})  # idempotent by RFC 9110 section 9.2.2
+_RETRIED_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})  # idempotent by RFC 9110 section 9.2.2
 _RETRIED_STATUSES = frozenset({429, 500, 502, 503, 504})
 _PASSED_HEADERS = frozenset({"accept", "content-type", "idempotency-key"})
+_URL = re.compile(r"https?://[^/\s]+\S*$")
 _BLANK = b"**********"
 _BACKOFF = 0.5  # seconds; doubled at each try, full jitter
 
@@ -114,25 +117,40 @@ class HttpOptions:
     wire: Wire | None = None
 
     def __post_init__(self) -> None:
-        positive = {"timeout": min(self.timeout), "deadline": self.deadline, "concurrency": self.concurrency}
-        for name, value in positive.items():
-            if value <= 0:
-                raise ConfigurationError(
-                    f"HttpOptions.{name} must be greater than 0.",
-                    fix=f"Leave {name} out to take the default.",
-                )
-        if self.base_url is not None and urlsplit(self.base_url).scheme not in ("http", "https"):
-            raise ConfigurationError(
-                "HttpOptions.base_url must be an http or https URL.", fix="For example http://127.0.0.1:8080."
-            )
-        proxies = self.proxies.values() if isinstance(self.proxies, Mapping) else (self.proxies,)
-        if any(proxy is not None and not re.match(r"https?://[^/]", proxy) for proxy in proxies):
-            raise ConfigurationError(
-                "HttpOptions.proxies must be http or https URLs.",
-                fix="For example http://proxy.example:3128.",
-            )
+        problem = next(_problems(self), None)
+        if problem:
+            name, wants = problem
+            raise ConfigurationError(f"HttpOptions.{name} {wants}.", fix=f"Leave {name} out to take the default.")
         if self.ca_bundle is not None:
             network.tls_context(str(self.ca_bundle))
+
+
+def _problems(options: HttpOptions) -> Iterator[tuple[str, str]]:
+    """Name each option that makes no sense, and what it wants: type checkers are not everywhere."""
+    given: dict[str, Any] = vars(options)
+    times = given["timeout"] if isinstance(given["timeout"], tuple | list) else ()
+    if len(times) != 2 or not all(map(_positive, times)):  # noqa: PLR2004
+        yield "timeout", "must be two numbers of seconds greater than 0: to connect, and for each read"
+    for name in ("deadline", "concurrency"):
+        if not _positive(given[name]):
+            yield name, "must be a number greater than 0"
+    if given["rate"] is not None and not _positive(given["rate"]):
+        yield "rate", "must be a number of requests a second greater than 0"
+    if not isinstance(given["retries"], int) or given["retries"] < 0:
+        yield "retries", "must be 0 or a whole number greater than 0"
+    if given["retry_after_cap"] != 0 and not _positive(given["retry_after_cap"]):
+        yield "retry_after_cap", "must be a number of seconds, 0 or more"
+    if given["user_agent"] is not None and not re.fullmatch(r"[!-~]([ -~]*[!-~])?", str(given["user_agent"])):
+        yield "user_agent", "must be printable ASCII on one line"
+    if given["base_url"] is not None and not _URL.match(str(given["base_url"])):
+        yield "base_url", "must be an http or https URL, such as http://127.0.0.1:8080"
+    proxies = given["proxies"].values() if isinstance(given["proxies"], Mapping) else (given["proxies"],)
+    if any(proxy is not None and not _URL.match(str(proxy)) for proxy in proxies):
+        yield "proxies", "must be http or https URLs, such as http://proxy.example:3128"
+
+
+def _positive(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < math.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +243,7 @@ def open_channel(
     sdk: str,
     conceal: Iterable[str] = (),
     wait_headers: tuple[str, ...] = ("retry-after",),
-    repeated: Collection[str] = REPEATED_METHODS,
+    repeated: Collection[str] = _RETRIED_METHODS,
 ) -> Channel:
     """Make the channel through which one opened carrier account sends its requests.
 
@@ -242,7 +260,12 @@ def open_channel(
 
     Returns:
         The channel; close it when done.
+
+    Raises:
+        MissingExtra: httpcore, which every carrier's extra installs, is not there.
     """
+    if options.wire is None and importlib.util.find_spec("httpcore") is None:
+        raise MissingExtra("httpcore is not installed.", fix=f"pip install 'voipkit[{provider}]'")
     return Channel(
         provider, options, authorization, frozenset(hosts), sdk, tuple(conceal), wait_headers, frozenset(repeated)
     )

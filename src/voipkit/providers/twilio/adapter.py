@@ -281,8 +281,10 @@ class Twilio:
 
                 raise TwilioException("Unable to fetch page", response)  # as the SDK's own listing does
             body = json.loads(response.text)
-            _sensible(body, isinstance(body, dict) and isinstance(body.get("incoming_phone_numbers"), list), "listing")
-            return Page(items=body["incoming_phone_numbers"], next=body.get("next_page_uri") or None)
+            rows = body.get("incoming_phone_numbers") if isinstance(body, dict) else None
+            whole = isinstance(rows, list) and all(isinstance(row, dict) and row.get("sid") for row in rows)
+            _sensible(body, whole, "listing")
+            return Page(items=rows or (), next=body.get("next_page_uri") or None)
 
     def _owned(self, operation: str, wanted: frozenset[str]) -> dict[str, ProviderNumber]:
         """Look up which of the wanted numbers the account has."""
@@ -295,8 +297,9 @@ class Twilio:
 
     def _prices(self, country: str | None) -> Prices:
         """A country's monthly list prices by type, asked for once; empty where Twilio does not tell this key."""
-        if country is None:
-            return {}
+        known = self._fees.get(country or "")
+        if known is not None or country is None:
+            return known or {}
         with self._fees_lock:
             if country not in self._fees:
                 answer = ask(lambda: self._price_list(country))
@@ -439,7 +442,7 @@ class _Verifier:
 
 # --- mappings --------------------------------------------------------------------------------------------------------
 
-_ROUTING = (  # the first four say where calls go, in the order in which one beats the other
+_ROUTING = (
     "trunk_sid",
     "voice_application_sid",
     "voice_url",
@@ -450,6 +453,7 @@ _ROUTING = (  # the first four say where calls go, in the order in which one bea
     "status_callback_method",
     "voice_receive_mode",
 )
+_UNREADABLE = "Try again; if it lasts, look for a proxy in between, and report it."
 _DEMO_URL = "https://demo.twilio.com/"  # what a bought number's voice_url holds until somebody sets one
 _TYPES: dict[str, NumberType] = {
     "local": "local",
@@ -462,13 +466,25 @@ _TYPES: dict[str, NumberType] = {
 
 
 def _number(raw: Mapping[str, Any], prices: Callable[[str | None], Prices] | None = None) -> ProviderNumber:
-    """Map a number: an item of a listing, or ``vars()`` of the SDK's instance, which has the same names."""
-    sid, digits = raw.get("sid"), raw.get("phone_number")
-    if not sid or not digits:
-        raise UnexpectedResponse("Twilio listed a number without its SID or its digits.", provider=INFO.id)
+    """Map a number: an item of a listing, or ``vars()`` of the SDK's instance, which has the same names.
+
+    Raises:
+        UnexpectedResponse: A field has a type that Twilio's document does not give it.
+    """
+    try:
+        return _mapped(raw, prices)
+    except (ValueError, TypeError, AttributeError, KeyError) as error:  # pydantic's ValidationError is a ValueError
+        text = "Twilio listed a number that cannot be read."
+        raise UnexpectedResponse(text, provider=INFO.id, operation="read_number", fix=_UNREADABLE) from error
+
+
+def _mapped(raw: Mapping[str, Any], prices: Callable[[str | None], Prices] | None) -> ProviderNumber:
+    sid, digits = raw["sid"], raw["phone_number"]
     number, kind, status = canonical(digits), _type(raw.get("type")), raw.get("status")
     country = country_of(number)
     fee, currency = prices(country).get(kind, (None, None)) if prices else (None, None)
+    get = raw.get
+    routing = {field: get(field) or None for field in _ROUTING}
     return ProviderNumber(
         id=sid,
         number=number,
@@ -481,20 +497,23 @@ def _number(raw: Mapping[str, Any], prices: Callable[[str | None], Prices] | Non
         currency=None if fee is None else currency,
         status=status or None,
         active=status in (None, "", "in-use"),
-        route=_route(*(raw.get(field) or None for field in _ROUTING[:4])),
-        routing={field: raw.get(field) or None for field in _ROUTING},
+        route=_route(
+            routing["trunk_sid"], routing["voice_application_sid"], routing["voice_url"], routing["voice_method"]
+        ),
+        routing=routing,
     )
 
 
-def _sid(raw: Mapping[str, Any]) -> object:
-    return _sensible(raw, isinstance(raw, Mapping), "listing").get("sid")
+def _sid(raw: Mapping[str, Any]) -> str:
+    sid: str = raw["sid"]
+    return sid
 
 
 def _capabilities(raw: object) -> tuple[str, ...] | None:
     """Twilio has spelled the keys in lower and in upper case."""
     if not isinstance(raw, Mapping):
         return None
-    return _sorted_lower(tuple(name for name, has in raw.items() if has is True))
+    return _sorted_lower(tuple([name for name, has in raw.items() if has is True]))
 
 
 @lru_cache(maxsize=64)
@@ -552,5 +571,6 @@ def _type(name: str | None) -> NumberType:
 
 def _sensible(found: T, ok: bool, what: str) -> T:
     if not ok:
-        raise UnexpectedResponse(f"Twilio's answer is not the {what} that was asked for.", provider=INFO.id)
+        text, fix = f"Twilio's answer is not the {what} that was asked for.", _UNREADABLE
+        raise UnexpectedResponse(text, provider=INFO.id, operation=f"read_{what}", fix=fix)
     return found

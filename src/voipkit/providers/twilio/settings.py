@@ -13,9 +13,9 @@ outside us1, off its trunk).
 from __future__ import annotations
 
 import json
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
-from pydantic import SecretStr, model_validator
+from pydantic import SecretStr, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from voipkit.adapting.translation import CodeRule, Facts, Rule, Rules
@@ -113,7 +113,7 @@ class TwilioSip(Settings):
         pattern=r"[A-Za-z0-9-]+(\.[a-z0-9-]+)?\.pstn\.(\w+\.)?twilio\.com",
         wants="a name that ends in pstn.twilio.com",
     )
-    destinations: tuple[str, ...] = setting(
+    destinations: tuple[Annotated[str, StringConstraints(pattern="^[A-Z]{2}$")], ...] = setting(
         "Destinations",
         help="Countries that will be called (ISO 3166-1 alpha-2); left out, the account's own numbers' country.",
         default=(),
