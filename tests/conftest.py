@@ -62,5 +62,7 @@ def every_exchange_conforms(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     documents = Documents.find()
     if documents is None:  # test_fidelity says so, loudly; in CI the folder's absence fails there
         return
-    wrong = [f"{r.operation} {r.method} {r.url}: {v}" for b in boxes for r in b.requests for v in documents.violations(r)]
+    wrong = [
+        f"{r.operation} {r.method} {r.url}: {v}" for b in boxes for r in b.requests for v in documents.violations(r)
+    ]
     assert wrong == []
