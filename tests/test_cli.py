@@ -371,6 +371,11 @@ def saved(name, document):
     return file.absolute()
 
 
+def _hears_ctrl_c() -> None:
+    """Undo what a job in the background inherits: there SIGINT is ignored, and Python then raises no interrupt."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def in_terminal(arguments, conversation):
     """Run the command line in a pseudo-terminal; answer None is Ctrl-C. Returns what was shown, and the exit code."""
     import pty
@@ -379,7 +384,7 @@ def in_terminal(arguments, conversation):
     env = {k: v for k, v in os.environ.items() if not k.startswith("VOIPKIT_")}
     process = subprocess.Popen(
         [sys.executable, "-m", "voipkit.cli", *arguments],
-        stdin=other_end, stdout=other_end, stderr=other_end, env=env | {"TERM": "xterm"}, start_new_session=True,
+        stdin=other_end, stdout=other_end, stderr=other_end, env=env | {"TERM": "xterm"}, start_new_session=True, preexec_fn=_hears_ctrl_c,
     )  # fmt: skip
     os.close(other_end)
     seen, unanswered = "", list(conversation)
@@ -839,7 +844,9 @@ class TestSandboxCommand:
     @posix_only
     def test_serves_until_ctrl_c(self):
         command = [sys.executable, "-m", "voipkit.cli", "sandbox", "--port", "0", "--numbers", "7", "--json"]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=_hears_ctrl_c
+        )
         try:
             found = json.loads(process.stdout.readline())
             account = saved("account.json", found["accounts"]["twilio"])
