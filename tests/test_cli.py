@@ -384,7 +384,7 @@ def in_terminal(arguments, conversation):
     env = {k: v for k, v in os.environ.items() if not k.startswith("VOIPKIT_")}
     process = subprocess.Popen(
         [sys.executable, "-m", "voipkit.cli", *arguments],
-        stdin=other_end, stdout=other_end, stderr=other_end, env=env | {"TERM": "xterm"}, start_new_session=True, preexec_fn=_hears_ctrl_c,
+        stdin=other_end, stdout=other_end, stderr=other_end, env=env | {"TERM": "xterm"}, start_new_session=True, preexec_fn=_hears_ctrl_c,  # noqa: PLW1509
     )  # fmt: skip
     os.close(other_end)
     seen, unanswered = "", list(conversation)
@@ -845,7 +845,11 @@ class TestSandboxCommand:
     def test_serves_until_ctrl_c(self):
         command = [sys.executable, "-m", "voipkit.cli", "sandbox", "--port", "0", "--numbers", "7", "--json"]
         process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=_hears_ctrl_c
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            preexec_fn=_hears_ctrl_c,  # noqa: PLW1509
         )
         try:
             found = json.loads(process.stdout.readline())
