@@ -151,7 +151,12 @@ def _printable(name: object) -> str:
 
 
 def _distribution(point: metadata.EntryPoint) -> tuple[str | None, str | None]:
-    return (point.dist.name, point.dist.version) if point.dist else (None, None)
+    """Name and version; an interrupted uninstall leaves entry points without either."""
+    if point.dist is None:
+        return None, None
+    # Not `dist.name`: asking for an absent field warns since Python 3.12.
+    found = [(point.dist.metadata.get_all(field) or [None])[0] for field in ("Name", "Version")]
+    return found[0], found[1]
 
 
 def _single(name: str, found: Mapping[str, list[metadata.EntryPoint]]) -> metadata.EntryPoint:
