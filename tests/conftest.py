@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -12,7 +13,7 @@ from voipkit.sandbox import Sandbox
 
 @pytest.fixture
 def box(every_exchange_conforms: object) -> Sandbox:
-    """A fresh sandbox with both carriers."""
+    """A fresh sandbox with all carriers."""
     return Sandbox()
 
 
@@ -66,3 +67,41 @@ def every_exchange_conforms(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         f"{r.operation} {r.method} {r.url}: {v}" for b in boxes for r in b.requests for v in documents.violations(r)
     ]
     assert wrong == []
+
+
+# --- What could not be checked ----------------------------------------------------------------------------------------
+
+
+def _unchecked() -> dict[str, int]:
+    """Return how many exchanges this process saw with each host that no vendor document describes."""
+    from tests.openapi import Documents
+
+    documents = Documents.find()
+    return dict(documents.unchecked) if documents else {}
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Hand a worker's counts to the process that reports."""
+    output = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output["unchecked"] = _unchecked()
+
+
+class _Counts:
+    """Add up the counts of all workers (pytest-xdist) and of this process, and name them at the end."""
+
+    def __init__(self) -> None:
+        self.found: Counter[str] = Counter()
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: object) -> None:
+        self.found.update(getattr(node, "workeroutput", {}).get("unchecked", {}))
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        for host, count in sorted((self.found + Counter(_unchecked())).items()):
+            terminalreporter.write_line(f"NOT CHECKED against a vendor document: {count} exchanges with {host}")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Count what could not be checked."""
+    config.pluginmanager.register(_Counts())

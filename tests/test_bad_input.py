@@ -7,6 +7,7 @@ import time
 import pytest
 
 import voipkit
+from tests.records import e164
 from voipkit.errors import (
     CredentialsInvalid,
     InvalidNumber,
@@ -21,9 +22,23 @@ from voipkit.errors import (
 from voipkit.models import Route
 from voipkit.sandbox import Fault
 
-CARRIERS = ("twilio", "telnyx")
-SECRET_FIELD = {"twilio": "auth_token", "telnyx": "api_key"}
-LACKING = {"twilio": Route.sip("sip:pbx@example.com"), "telnyx": Route.webhook("https://voice.example.org/")}
+CARRIERS = ("twilio", "telnyx", "signalwire", "vonage", "plivo", "vobiz")
+SECRET_FIELD = {
+    "twilio": "auth_token",
+    "telnyx": "api_key",
+    "signalwire": "api_token",
+    "vonage": "api_secret",
+    "plivo": "auth_token",
+    "vobiz": "auth_token",
+}
+LACKING = {
+    "twilio": Route.sip("sip:pbx@example.com"),
+    "telnyx": Route.webhook("https://voice.example.org/"),
+    "signalwire": Route.trunk("TK1"),
+    "vonage": Route.webhook("https://voice.example.org/"),
+    "plivo": Route.sip("sip:pbx@example.com"),
+    "vobiz": Route.webhook("https://voice.example.org/"),
+}
 
 each_carrier = pytest.mark.parametrize("carrier", CARRIERS)
 
@@ -68,6 +83,16 @@ def test_swapped_fields_are_recognised(box, opened):
         ("twilio", {"account_sid": "c2f3a1de-0000-4000-8000-000000000000", "auth_token": "0" * 32}, "SignalWire"),
         ("telnyx", {"api_key": "AC" + "0" * 32}, "Twilio"),
         ("telnyx", {"api_key": "SK" + "0" * 32}, "Twilio"),
+        ("vonage", {"api_key": "KEY0123", "api_secret": "0" * 16}, "Telnyx"),
+        ("vonage", {"api_key": "AC" + "0" * 32, "api_secret": "0" * 16}, "Twilio"),
+        ("plivo", {"auth_id": "MA_SYQRLN1K", "auth_token": "x"}, "Vobiz"),
+        ("vobiz", {"auth_id": "MA" + "X" * 18, "auth_token": "x"}, "Plivo"),
+        ("signalwire", {"project_id": "AC" + "0" * 32, "api_token": "PT0123", "space": "acme"}, "Twilio"),
+        (
+            "signalwire",
+            {"project_id": "c2f3a1de-0000-4000-8000-000000000000", "api_token": "KEY0123", "space": "acme"},
+            "Telnyx",
+        ),
     ],
 )
 def test_another_carriers_credential_is_recognised(carrier, credentials, says, opened):
@@ -156,7 +181,7 @@ def test_a_number_that_is_no_text(carrier, bad, opened, box):
 @each_carrier
 def test_a_mixed_bag_writes_only_the_good_one(carrier, opened, box):
     simulator = getattr(box, carrier)
-    good = simulator.numbers[0].phone_number
+    good = e164(simulator.numbers[0])
     report = opened(carrier).import_numbers([good, good, "0100", "+14155550142"])
 
     assert [result.status for result in report.results] == ["imported", "failed", "failed", "not_owned"]
@@ -166,7 +191,7 @@ def test_a_mixed_bag_writes_only_the_good_one(carrier, opened, box):
 @each_carrier
 def test_a_number_on_a_foreign_trunk_is_left_alone(carrier, opened, box):
     box.incident("number-on-foreign-trunk")
-    number = getattr(box, carrier).numbers[0].phone_number
+    number = e164(getattr(box, carrier).numbers[0])
     (result,) = opened(carrier).import_numbers([number]).results
 
     assert result.status == "conflict"
@@ -176,18 +201,22 @@ def test_a_number_on_a_foreign_trunk_is_left_alone(carrier, opened, box):
 
 @each_carrier
 def test_ten_thousand_numbers_at_once(carrier, opened, box):
-    numbers = [n.phone_number for n in getattr(box, carrier).seed_numbers(10_000)]
+    numbers = [e164(n) for n in getattr(box, carrier).seed_numbers(10_000)]
     report = opened(carrier).import_numbers(numbers, dry_run=True)
 
     assert report.counts == {"imported": 10_000}
     assert box.writes == []
-    # Twilio: 11 pages. Telnyx: 41 pages of numbers, 41 of voice settings, 10 questions about features.
-    assert len(box.requests) == {"twilio": 11, "telnyx": 92}[carrier]
+    # Twilio: 11 pages. Telnyx: 41 pages of numbers, 41 of voice settings, 10 questions about features. SignalWire: 10
+    # pages, since the newest numbers come first, and the SIP gateways.
+    assert (
+        len(box.requests)
+        == {"twilio": 11, "telnyx": 92, "signalwire": 11, "vonage": 101, "plivo": 501, "vobiz": 101}[carrier]
+    )
 
 
 @each_carrier
 def test_route_kind_that_the_carrier_lacks(carrier, opened, box):
-    number = getattr(box, carrier).numbers[0].phone_number
+    number = e164(getattr(box, carrier).numbers[0])
     p = opened(carrier)
     with pytest.raises(Unsupported):
         p.import_numbers([number], LACKING[carrier])
@@ -247,7 +276,7 @@ def test_nonsense_is_translated_everywhere(name, carrier, opened, box):
     fault, expected = NONSENSE[name]
     box.fail(carrier, "*", fault)
     p = opened(carrier, retries=0)
-    number = getattr(box, carrier).numbers[0].phone_number
+    number = e164(getattr(box, carrier).numbers[0])
 
     test = p.test_credentials()
     assert test.credentials_valid is None
@@ -269,7 +298,7 @@ def test_nonsense_is_translated_everywhere(name, carrier, opened, box):
     "fault", [Fault.nulls(), Fault.empty_strings(), Fault.extra_field()], ids=["null", "empty", "extra"]
 )
 def test_odd_but_legal_answers_never_break_anything(fault, carrier, opened, box):
-    numbers = [n.phone_number for n in getattr(box, carrier).numbers]
+    numbers = [e164(n) for n in getattr(box, carrier).numbers]
     box.fail(carrier, "*", fault)
     p = opened(carrier, retries=0)
 

@@ -19,11 +19,22 @@ from urllib.parse import quote
 import pytest
 
 import voipkit
+from tests.records import e164
 from voipkit import evidence
 from voipkit.errors import ProviderError, VoipkitError
 from voipkit.sandbox import Fault, Sandbox
 
-CARRIERS = ("twilio", "twilio-key", "telnyx")
+CARRIERS = ("twilio", "twilio-key", "telnyx", "signalwire", "vonage", "plivo", "vobiz")
+SECRETS = {
+    "twilio": "auth_token",
+    "telnyx": "api_key",
+    "signalwire": "api_token",
+    "vonage": "api_secret",
+    "plivo": "auth_token",
+    "vobiz": "auth_token",
+}
+USERS = {"twilio": "account_sid", "signalwire": "project_id", "vonage": "api_key", "plivo": "auth_id"}
+SDKS = ("twilio", "telnyx", "signalwire", "vonage_http_client", "plivo", "vobiz")
 FAULTS = {
     "none": None,
     "401": Fault.status(401),
@@ -92,8 +103,8 @@ def account(box: Sandbox, which: str) -> tuple[str, dict[str, str], Marks]:
         given = {"account_sid": box.twilio.account.sid, "api_key": sid, "api_secret": secret}
         return "twilio", given, Marks(secret, token, pairs=(f"{sid}:{secret}",))
     given = dict(box.credentials(which))
-    secret = given["auth_token"] if which == "twilio" else given["api_key"]
-    return which, given, Marks(secret, pairs=(f"{given.get('account_sid')}:{secret}",))
+    secret = given[SECRETS[which]]
+    return which, given, Marks(secret, pairs=(f"{given.get(USERS.get(which, ''))}:{secret}",))
 
 
 def shown(value: object) -> Iterator[str]:
@@ -131,7 +142,7 @@ def shown_error(error: BaseException) -> Iterator[str]:
 
 def outcomes(carrier: voipkit.Provider, box: Sandbox) -> Iterator[object]:
     """Run every operation; yield what it gives or raises."""
-    numbers = [number.phone_number for number in getattr(box, carrier.info.id).numbers]
+    numbers = [e164(number) for number in getattr(box, carrier.info.id).numbers]
     ring = evidence.KeyRing.from_text(evidence.generate_key())
     state: dict[str, object] = {}
 
@@ -220,17 +231,17 @@ def test_no_object_that_the_sdk_keeps_holds_the_secret(which, box):
     options = voipkit.HttpOptions(wire=box.wire)
     with voipkit.open_provider(carrier_id, given, sip_config=box.sip_config(carrier_id), http=options) as carrier:
         list(carrier.list_numbers())
-        kept = [o for o in gc.get_objects() if str(type(o).__module__).split(".")[0] in ("twilio", "telnyx")]
+        kept = [o for o in gc.get_objects() if str(type(o).__module__).split(".")[0] in SDKS]
         assert kept
         for each in kept:
             assert not marks.found_in(repr(getattr(each, "__dict__", "")))
 
 
-@pytest.mark.parametrize("carrier", ["twilio", "telnyx"])
+@pytest.mark.parametrize("carrier", list(SECRETS))
 def test_a_refused_form_repeats_no_value(carrier, box):
     marks = Marks("s3cr3t-canary-0123456789-abcdefghij")
     secret = "s3cr3t-canary-0123456789-abcdefghij\n"
-    field = {"twilio": "auth_token", "telnyx": "api_key"}[carrier]
+    field = SECRETS[carrier]
     with pytest.raises(VoipkitError) as caught:
         voipkit.open_provider(carrier, {**box.credentials(carrier), field: secret}, sip_config={"nonsense": secret})
 

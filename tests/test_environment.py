@@ -23,6 +23,19 @@ PLANTED = {
     "TELNYX_CLIENT_SECRET": "planted-client-secret",
     "TELNYX_BASE_URL": "https://planted.example/v2",
     "TELNYX_CUSTOM_HEADERS": "X-Planted: yes\nAuthorization: Bearer planted",
+    "SIGNALWIRE_PROJECT_ID": "eeeeeeee-eeee-eeee-eeee-eeeeeeeeeeee",
+    "SIGNALWIRE_API_TOKEN": "PTplanted-planted-planted",
+    "SIGNALWIRE_SPACE": "planted.signalwire.com",
+    "SIGNALWIRE_REST_CA_FILE": "/nonexistent/planted.pem",
+    "SIGNALWIRE_LOG_LEVEL": "debug",
+    "VONAGE_API_KEY": "PLANTED1",
+    "VONAGE_API_SECRET": "planted-planted",
+    "NEXMO_API_KEY": "PLANTED1",
+    "NEXMO_API_SECRET": "planted-planted",
+    "PLIVO_AUTH_ID": "MA" + "PLANTED" + "E" * 11,
+    "PLIVO_AUTH_TOKEN": "planted-planted-planted",
+    "VOBIZ_AUTH_ID": "MA_PLANTED",
+    "VOBIZ_AUTH_TOKEN": "planted-planted-planted",
     "HTTP_PROXY": "http://planted:planted@127.0.0.1:9",
     "HTTPS_PROXY": "http://planted:planted@127.0.0.1:9",
     "ALL_PROXY": "http://planted:planted@127.0.0.1:9",
@@ -49,10 +62,12 @@ with voipkit.open_provider(carrier, given["credentials"], sip_config=given["sip_
 """
 
 
-@pytest.mark.parametrize("carrier", ["twilio", "telnyx"])
+@pytest.mark.parametrize("carrier", ["twilio", "telnyx", "signalwire", "vonage", "plivo", "vobiz"])
 def test_planted_environment_and_netrc_stay_out(carrier: str, box: Sandbox, tmp_path: Path) -> None:
     """In a fresh process, so that what SDKs read at import time counts too."""
 
+    for number in box.plivo.numbers:  # a number that never had an application could not be put back
+        number.app_id = box.plivo.default_application.app_id
     netrc = tmp_path / ".netrc"
     netrc.write_text("default login planted password planted\n")
     netrc.chmod(0o600)
@@ -74,7 +89,8 @@ def test_planted_environment_and_netrc_stay_out(carrier: str, box: Sandbox, tmp_
     assert {request.carrier for request in box.requests} == {carrier}
     assert "unknown" not in {request.operation for request in box.requests}
     names = {name for request in box.requests for name in request.request_headers}
-    assert names <= {"host", "accept", "accept-encoding", "user-agent", "content-type", "content-length"}
+    allowed = {"host", "accept", "accept-encoding", "user-agent", "content-type", "content-length"}
+    assert names <= allowed | ({"x-auth-id"} if carrier == "vobiz" else set())
     everything = repr([(r.url, r.request_headers, r.request_body) for r in box.requests])
     assert "planted" not in everything
     assert "PLANTED" not in everything

@@ -15,6 +15,7 @@ from voipkit.errors import (
     ConfigurationError,
     CredentialsRejected,
     InvalidRequest,
+    NotFound,
     PermissionDenied,
     ProviderTimeout,
     ProviderUnavailable,
@@ -327,6 +328,20 @@ def test_a_mistake_in_the_carriers_module_costs_neither_the_report_nor_the_snaps
     assert "TypeError" in report.results[2].message
     assert [record.exc_info[0] for record in caplog.records] == [TypeError]
     assert carrier.restore(report.snapshot).counts == {"imported": 5, "unchanged": 1}
+
+
+def test_a_route_that_leads_to_nothing_fails_each_number(carrier):
+    def nowhere(route):
+        raise NotFound("No such trunk.", fix="Make one.")
+
+    numbers = list(carrier.routing)[:2]
+    report = import_numbers(
+        carrier.board(), numbers, TRUNK, "refuse", dry_run=False, fields_for=nowhere, conflict=lambda n, r: None
+    )
+
+    assert set(statuses(report)) == {("failed", "import.not_found")}
+    assert {result.fix for result in report.results} == {"Make one."}
+    assert carrier.written == []
 
 
 def test_refused_credentials_stop_the_writes():

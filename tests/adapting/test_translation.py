@@ -263,6 +263,21 @@ def test_what_an_sdk_drops_comes_from_the_answer_itself():
     assert (unanswered.status, unanswered.retry_after, unanswered.request_id) == (None, None, None)
 
 
+def test_an_exception_may_tell_more_than_its_status():
+    """signalwire-sdk has one class for time-outs and lost connections; only its cause tells them apart."""
+    rules = Rules(label="Acme", exceptions=(Rule(f"{__name__}.SdkError", read=lambda _: Facts(error=ProviderTimeout)),))
+
+    assert type(raised(SdkError(), rules)) is ProviderTimeout
+
+
+def test_an_error_of_ours_is_told_what_was_being_done():
+    bare = raised(UnexpectedResponse("No list."))
+    whole = raised(UnexpectedResponse("No list.", provider="other", operation="verify_number"))
+
+    assert (bare.provider, bare.operation) == ("acme", "list_numbers")
+    assert (whole.provider, whole.operation) == ("other", "verify_number")
+
+
 # --- over real SDKs --------------------------------------------------------------------------------------------------
 
 

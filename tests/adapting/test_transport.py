@@ -308,6 +308,18 @@ def test_a_write_is_sent_once_when_its_answer_is_lost(open_to):
     assert len(seen.requests) == 1
 
 
+@pytest.mark.parametrize(("repeated", "times"), [({"GET"}, 1), ({"GET", "PUT"}, 4)])
+def test_a_carrier_may_take_put_for_a_write(repeated, times):
+    with serving(lambda h, n: reply(h, 503, headers={"retry-after": "0"})) as (url, seen):
+        options = HttpOptions(base_url=url, retries=3)
+        hosts = ("api.acme.example",)
+        opened = open_channel("acme", options, bearer(SecretStr(SECRET)), hosts=hosts, sdk="acme", repeated=repeated)
+        opened.exchange("PUT", URL, {}, b"x")
+        opened.close()
+
+    assert len(seen.requests) == times
+
+
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
 def test_a_read_is_repeated(status, open_to):
     with serving(lambda h, n: reply(h, status if n < 3 else 200)) as (url, seen):

@@ -2,6 +2,7 @@
 
 import base64
 import json
+from urllib.parse import urlencode
 
 import pytest
 
@@ -33,6 +34,39 @@ class Caller:
             raw = json.dumps(body).encode()
         url = path if path.startswith("https:") else f"https://api.telnyx.com/v2{path}"
         return self._send(method, url, headers, raw)
+
+    def signalwire(self, method, path, body=None, *, token=None, host=None):
+        pair = f"{self.box.signalwire.project_id}:{token or self.box.signalwire.api_token}"
+        headers = {"Authorization": "Basic " + base64.b64encode(pair.encode()).decode()}
+        raw = None
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+            raw = json.dumps(body).encode()
+        url = path if path.startswith("https:") else f"https://{host or self.box.signalwire.host}/api/{path}"
+        return self._send(method, url, headers, raw)
+
+    def vonage(self, method, path, form=None, body=None, *, secret=None):
+        pair = f"{self.box.vonage.api_key}:{secret or self.box.vonage.api_secret}"
+        headers = {"Authorization": "Basic " + base64.b64encode(pair.encode()).decode()}
+        raw = None
+        if form is not None:
+            headers["Content-Type"] = "application/x-www-form-urlencoded"
+            raw = urlencode(form).encode()
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+            raw = json.dumps(body).encode()
+        host = "api.nexmo.com" if path.startswith(("/v2/", "/accounts/")) else "rest.nexmo.com"
+        return self._send(method, f"https://{host}{path}", headers, raw)
+
+    def cloudonix(self, method, path="", body=None, *, key=None):
+        headers = {"Authorization": f"Bearer {key or self.box.cloudonix.api_key}"}
+        raw = None
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+            raw = json.dumps(body).encode()
+        if not path.startswith(("/customers", "/domains", "/tenants")):
+            path = f"/customers/self/domains/{self.box.cloudonix.domain.domain}{path}"
+        return self._send(method, f"https://api.cloudonix.io{path}", headers, raw)
 
     def _send(self, method, url, headers, body):
         status, self.headers, answer = self.box.wire(method, url, headers, body)

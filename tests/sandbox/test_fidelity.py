@@ -41,11 +41,14 @@ DESCRIBED = {
 
 @pytest.fixture(scope="module")
 def tour():
-    """A sandbox in which every operation of both carriers was called once or more."""
+    """A sandbox in which every operation of the carriers with a document was called once or more."""
     box = Sandbox()
     ask = Caller(box)
     _tour_twilio(box, ask)
     _tour_telnyx(box, ask)
+    _tour_cloudonix(box, ask)
+    _tour_signalwire(box, ask)
+    _tour_vonage(box, ask)
     return box
 
 
@@ -126,10 +129,136 @@ def _tour_telnyx(box, ask):
     assert ask.telnyx("GET", "/phone_numbers", key="KEYwrong")[0] == 401
 
 
+def _tour_cloudonix(box, ask):
+    application, domain, key = box.cloudonix.applications[2], box.cloudonix.domain, box.cloudonix.customer_key
+    box.cloudonix.add_trunk("inbound", "acme-inbound", "192.0.2.8", profile={"domain": "pbx.example.com"})
+    for path in ("/customers/self", "/customers/self/concurrency-limit", "/customers/self/domains"):
+        assert ask.cloudonix("GET", path, key=key)[0] == 200, path
+    for path in (
+        *("", f"/domains/{domain.uuid}", f"/tenants/self/domains/{domain.id}", "/aliases", "/dnids", "/applications"),
+        *(f"/dnids/{box.cloudonix.dnids[0].id}", "/applications/acme-ivr", "/trunks", "/trunks/acme-carrier"),
+    ):
+        assert ask.cloudonix("GET", path)[0] == 200, path
+    rule = {"applicationId": application.id, "source": "+1415", "prefix": True}
+    trunk = {"name": "two", "ip": "192.0.2.9", "port": "5060", "transport": "udp", "direction": "outbound"}
+    new = {"name": "bot", "type": "cxml", "url": "https://bot.example.com/x", "method": "POST"}
+    for method, path, body, status in (
+        ("PUT", "", {"defaultApplication": application.id}, 200),
+        ("PATCH", "", {"registrationFree": True}, 200),
+        ("POST", "/dnids", rule, 204),
+        ("POST", "/applications/acme-ivr/dnids", {"source": "+1416"}, 200),
+        ("PUT", f"/dnids/{box.cloudonix.dnids[0].id}", {"applicationId": application.id}, 204),
+        ("DELETE", f"/dnids/{box.cloudonix.dnids[1].id}", None, 204),
+        ("POST", "/applications", new, 200),
+        ("PUT", "/applications/bot", {"type": "cxml", "url": "https://bot.example.com/y", "method": "GET"}, 200),
+        ("PATCH", "/applications/bot", {"url": "https://bot.example.com/z"}, 200),
+        ("DELETE", "/applications/bot", None, 204),
+        ("POST", "/trunks", trunk, 200),
+        ("PUT", "/trunks/two", {"active": False}, 200),
+        ("PUT", "/trunks/two", {"port": 5061}, 200),
+        ("DELETE", "/trunks/two", None, 204),
+        ("GET", "/dnids/1", None, 404),
+    ):
+        assert ask.cloudonix(method, path, body)[0] == status, (method, path)
+    box.cloudonix.creates_silently = True
+    assert ask.cloudonix("POST", "/trunks", trunk) == (200, None)
+    assert ask.cloudonix("GET", "", key="XI" + "0" * 32)[0] == 401
+
+
+def _tour_signalwire(box, ask):
+    number, gateway, endpoint = box.signalwire.numbers[0], box.signalwire.resources[0], box.signalwire.sip_endpoints[0]
+    application = box.signalwire.add_resource("cxml_application", "IVR", url="https://ivr.example.com")
+    domain = box.signalwire.add_domain_application("SBC", "sbc", ip_auth=["192.0.2.1"])
+    for verified in (True, False):
+        box.signalwire.add_caller_id("+14155550177", verified=verified)
+    first = ask.signalwire("GET", "relay/rest/phone_numbers?page_size=2&filter_number=%2B1")[1]
+    for path in (
+        first["links"]["next"],
+        f"relay/rest/phone_numbers/{number.id}",
+        "projects?name=Acme",
+        f"projects/{box.signalwire.project_id}",
+        "relay/rest/sip_profile",
+        "relay/rest/endpoints/sip?filter_username=acme&filter_caller_id=A&page_size=1000",
+        f"relay/rest/endpoints/sip/{endpoint.id}",
+        "fabric/resources/sip_endpoints",
+        f"fabric/resources/sip_endpoints/{endpoint.id}",
+        "fabric/resources/sip_gateways",
+        f"fabric/resources/sip_gateways/{gateway.id}",
+        f"fabric/resources/sip_gateways/{gateway.id}/addresses",
+        "fabric/resources/cxml_applications",
+        f"fabric/resources/cxml_applications/{application.id}",
+        "relay/rest/domain_applications?filter_domain=acme",
+        f"relay/rest/domain_applications/{domain.id}",
+        "relay/rest/verified_caller_ids?filter_name=",
+    ):
+        assert ask.signalwire("GET", path)[0] == 200, path
+    one = f"relay/rest/phone_numbers/{number.id}"
+    route = {"phone_route_id": number.id, "handler": "calling"}
+    new = {"name": "x", "uri": "sip.example.net", "encryption": "optional", "codecs": ["PCMU"]}
+    new["ciphers"] = ["AES_CM_128_HMAC_SHA1_80"]
+    missing = "00000000-0000-4000-a000-000000000000"
+    for method, path, body, status in (
+        ("PUT", one, {"call_handler": "relay_script", "call_relay_script_url": "https://bot.example.com"}, 200),
+        ("PUT", one, {"call_handler": "laml_webhooks", "call_request_url": "https://x.example.com"}, 200),
+        ("PUT", one, {"call_handler": None}, 200),
+        ("PUT", one, {"call_handler": "relay_topic"}, 422),
+        ("POST", f"fabric/resources/{gateway.id}/phone_routes", route, 200),
+        ("POST", f"fabric/resources/{gateway.id}/phone_routes", route | {"phone_route_id": missing}, 422),
+        ("POST", "fabric/resources/sip_gateways", new, 201),
+        ("POST", "fabric/resources/sip_gateways", new | {"uri": "10.0.0.7"}, 422),
+        ("GET", one, None, 200),
+        ("GET", f"relay/rest/phone_numbers/{missing}", None, 404),
+        ("GET", f"fabric/resources/sip_gateways/{missing}", None, 404),
+        ("GET", "relay/rest/phone_numbers?page_number=1", None, 400),
+    ):
+        assert ask.signalwire(method, path, body)[0] == status, (method, path)
+    made = f"fabric/resources/sip_gateways/{box.signalwire.resources[-1].id}"
+    assert ask.signalwire("PATCH", made, {"uri": "sip.example.org"})[0] == 200
+    assert ask.signalwire("DELETE", made)[0] == 204
+    assert ask.signalwire("GET", "projects", token="PTwrong")[0] == 401
+
+
+def _tour_vonage(box, ask):
+    number, application = box.vonage.numbers[0], box.vonage.applications[0]
+    box.vonage.numbers[1].limitations.append({"feature": "VOICE", "type": "OUTBOUND", "reach": "DOMESTIC"})
+    us = {"country": "US", "msisdn": number.msisdn}
+    sip = {"voiceCallbackType": "sip", "voiceCallbackValue": "sip:pbx.example.com"}
+    everything = sip | {"app_id": application.id, "moHttpUrl": "https://sms.example.com"}
+    for form, code in (
+        (us | everything, "200"),
+        (us | {"voiceCallbackType": ""}, "200"),
+        (us | {"app_id": application.id}, "200"),
+        (us | {"country": "CA"}, "420"),
+    ):
+        assert ask.vonage("POST", "/number/update", form)[1]["error-code"] == code, form
+    for path in (
+        "/account/get-balance",
+        "/account/get-pricing/outbound/voice?country=US",
+        f"/account/numbers?size=100&index=1&has_application=true&application_id={application.id}",
+        "/account/numbers?country=US&pattern=1415&search_pattern=0&size=10",
+        "/account/numbers",
+        "/account/numbers?index=2",
+        "/v2/applications?page_size=100&page=1",
+        f"/v2/applications/{application.id}",
+        f"/accounts/{box.vonage.api_key}/secrets",
+    ):
+        assert ask.vonage("GET", path)[0] == 200, path
+        assert ask.vonage("GET", path, secret="wrong")[0] == 401, path
+    made = ask.vonage("POST", "/v2/applications", body={"name": "x", "capabilities": {"voice": {}}})[1]
+    assert ask.vonage("PUT", f"/v2/applications/{made['id']}", body={"name": "y"})[0] == 200
+    assert ask.vonage("DELETE", f"/v2/applications/{made['id']}")[0] == 204
+    assert ask.vonage("GET", f"/v2/applications/{made['id']}")[0] == 404
+    assert ask.vonage("GET", "/v2/applications?page_size=101")[0] == 400
+    assert ask.vonage("GET", "/accounts/somebody/secrets")[0] == 404
+    box.vonage.unauthorized_status = 200
+    for path in ("/account/numbers", "/account/get-balance"):
+        assert ask.vonage("GET", path, secret="wrong")[1]["error-code"] == "401"
+
+
 class TestTheSandbox:
     def test_every_operation_was_called(self, tour):
         called = {(recorded.carrier, recorded.operation) for recorded in tour.requests}
-        for carrier in (tour.twilio, tour.telnyx):
+        for carrier in (tour.twilio, tour.telnyx, tour.cloudonix, tour.signalwire, tour.vonage):
             assert {(carrier.id, operation) for operation in carrier.operations} <= called
 
     def test_every_exchange_is_as_the_documents_say(self, tour):
@@ -149,6 +278,24 @@ class TestTheSandbox:
     def test_telnyx_answers_every_field_of_the_documents_example(self, tour, operation, operation_id):
         recorded = next(r for r in tour.requests if (r.carrier, r.operation) == ("telnyx", operation))
         assert _fields(next(examples("telnyx-v2", operation_id))) <= _fields(json.loads(recorded.response_body))
+
+    @pytest.mark.parametrize(
+        ("carrier", "operation", "document", "operation_id"),
+        [
+            ("signalwire", "number", "signalwire-rest", "retrieve_phone_number"),
+            ("signalwire", "gateway", "signalwire-rest", "get_sip_gateway"),
+            ("vonage", "balance", "account", "getAccountBalance"),
+            ("vonage", "update_number", "numbers", "updateANumber"),
+        ],
+    )
+    def test_others_answer_every_field_of_the_documents_example(self, tour, carrier, operation, document, operation_id):
+        recorded = next(r for r in tour.requests if (r.carrier, r.operation) == (carrier, operation))
+        assert _fields(next(examples(document, operation_id))) <= _fields(json.loads(recorded.response_body))
+
+    def test_what_no_document_describes_is_counted(self, tour):
+        documents = Documents(Documents.find().folder)
+        assert [text for recorded in tour.requests for text in documents.violations(recorded)] == []
+        assert documents.unchecked == {"rest.nexmo.com/account/get-pricing": 2}
 
     def test_a_large_listing_is_checked_in_a_moment(self):
         box = Sandbox()

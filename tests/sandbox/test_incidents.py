@@ -14,6 +14,9 @@ NAMES = {
     "empty-account",
     "trial-account",
     "suspended-account",
+    "signalwire-token-without-scope",
+    "vonage-empty-inventory",
+    "vonage-401-inside-200",
 }
 
 
@@ -26,8 +29,9 @@ def test_each_is_described_and_applies(name):
     incident = INCIDENTS[name]
     assert incident.name == name
     assert incident.summary.endswith(".")
-    assert set(incident.carriers) <= {"twilio", "telnyx"}
-    incident.apply(Sandbox())
+    box = Sandbox()
+    assert all(box.credentials(carrier) for carrier in incident.carriers)
+    incident.apply(box)
 
 
 def test_telnyx_d38(box, ask):
@@ -102,3 +106,39 @@ def test_suspended_account(box, ask):
     assert float(ask.telnyx("GET", "/balance")[1]["data"]["available_credit"]) < 0
     status, body = ask.telnyx("PATCH", f"/phone_numbers/{box.telnyx.numbers[0].id}", {"tags": []})
     assert (status, body["errors"][0]["code"]) == (403, "10010")
+
+
+def test_incidents_that_happen_to_signalwire(box, ask):
+    numbers = "relay/rest/phone_numbers?page_size=1000"
+    box.incident("number-on-foreign-trunk")
+    gateway = box.signalwire.resources[box.signalwire.numbers[0].calling_handler_resource_id]
+    assert gateway.name == "Front desk PBX"
+    box.incident("signalwire-token-without-scope")
+    assert (ask.signalwire("GET", numbers)[0], ask.signalwire("GET", "relay/rest/sip_profile")[0]) == (200, 401)
+    box.incident("page-3-times-out")
+    second = ask.signalwire("GET", ask.signalwire("GET", numbers)[1]["links"]["next"])[1]
+    with pytest.raises(TimeoutError):
+        ask.signalwire("GET", second["links"]["next"])
+    box.incident("empty-account")
+    assert ask.signalwire("GET", numbers)[1]["data"] == []
+    box.incident("429-without-retry-after")
+    assert ask.signalwire("GET", numbers)[0] == 429
+    assert "Retry-After" not in ask.headers
+
+
+def test_incidents_that_happen_to_vonage(box, ask):
+    box.incident("number-on-foreign-trunk")
+    first = ask.vonage("GET", "/account/numbers")[1]["numbers"][0]
+    assert first["voiceCallbackValue"] == "sip:desk@desk.example.net"
+    box.incident("page-3-times-out")
+    assert ask.vonage("GET", "/account/numbers?size=100&index=4")[1]["count"] == 301
+    with pytest.raises(TimeoutError):
+        ask.vonage("GET", "/account/numbers?size=100&index=3")
+    box.incident("vonage-empty-inventory")
+    assert ask.vonage("GET", "/account/numbers") == (200, {})
+    box.incident("vonage-401-inside-200")
+    assert ask.vonage("GET", "/account/numbers")[1]["error-code"] == "401"
+    assert (ask.vonage("GET", "/v2/applications")[0], box.writes) == (401, [])
+    box.incident("429-without-retry-after")
+    assert ask.vonage("GET", "/account/get-balance")[0] == 429
+    assert "Retry-After" not in ask.headers

@@ -236,14 +236,14 @@ class TestWhichCallsFail:
         assert self.statuses(ask, 1) == [200]
 
     def test_names_are_checked(self, box):
-        with pytest.raises(ValueError, match="no carrier 'plivo'"):
-            box.fail("plivo", "*", Fault.reset())
+        with pytest.raises(ValueError, match="no carrier 'acme'"):
+            box.fail("acme", "*", Fault.reset())
         with pytest.raises(ValueError, match="it has balance, "):
             box.fail("telnyx", "balnce", Fault.reset())
         with pytest.raises(ValueError, match="no incident 'twilio-d38'"):
             box.incident("twilio-d38")
         with pytest.raises(ValueError, match="no carrier"):
-            box.credentials("plivo")
+            box.credentials("acme")
 
 
 class TestTheJournal:

@@ -16,6 +16,7 @@ from voipkit.errors import (
     ConfigurationError,
     CredentialsRejected,
     InvalidNumber,
+    NotFound,
     ProviderError,
     ProviderTimeout,
     ProviderUnavailable,
@@ -57,6 +58,9 @@ class Switchboard:
         carries_voice: Says which of the wanted numbers can take calls, by E.164; a number left out is not known. None
             when `ProviderNumber.capabilities` already says so.
         notes: Says what else somebody should know of a number before calls are sent to it.
+        replaces: Whether an update clears whatever it does not name (Vonage). Such a number is read again right before
+            it is written, and left alone when its routing changed since it was listed: sending again what the listing
+            showed would undo that change.
     """
 
     info: ProviderInfo
@@ -65,6 +69,7 @@ class Switchboard:
     read: Callable[[ProviderNumber], ProviderNumber]
     carries_voice: Callable[[Sequence[ProviderNumber]], Mapping[str, bool]] | None = None
     notes: Callable[[ProviderNumber], tuple[str, ...]] | None = None
+    replaces: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +128,8 @@ def import_numbers(
         route: Where calls shall go, or None to leave routing alone.
         on_conflict: What to do with a number that is routed elsewhere.
         dry_run: Plan only.
-        fields_for: The routing fields, in the carrier's words, that a route means.
+        fields_for: The routing fields, in the carrier's words, that a route means. May ask the carrier; raises NotFound
+            where the route leads to nothing, which then fails each number.
         conflict: Says in words what a number's present routing would lose, or None when it is free.
 
     Returns:
@@ -138,7 +144,7 @@ def import_numbers(
     if on_conflict not in ("refuse", "overwrite"):
         raise ConfigurationError("on_conflict must be 'refuse' or 'overwrite'.", fix="Leave it out to refuse.")
     wanted = wanted_numbers(numbers)
-    owned = _owned(board, frozenset(n for n in wanted if isinstance(n, str)))
+    owned = _owned(board, [n for n in wanted if isinstance(n, str)])
     voice = board.carries_voice([owned[n] for n in owned]) if board.carries_voice and owned else {}
 
     def plan(number: ProviderNumber) -> NumberImport | _Planned:
@@ -154,11 +160,17 @@ def import_numbers(
         if route is None:
             text = "Recorded. No route was named, so its routing is left alone."
             return _result(number, "unchanged", text, after=number.routing, notes=notes, code="import.recorded")
-        fields = fields_for(route)
+        try:
+            return steer(number, route, notes)
+        except NotFound as error:
+            return _result(number, "failed", error.message, error.fix, after=number.routing, code="import.not_found")
+
+    def steer(number: ProviderNumber, to: Route, notes: tuple[str, ...]) -> NumberImport | _Planned:
+        fields = fields_for(to)
         after = {**number.routing, **fields}
         if _shows(number, fields):
-            return _result(number, "unchanged", f"Already routed to {route}.", after=after, notes=notes)
-        loss = conflict(number, route)
+            return _result(number, "unchanged", f"Already routed to {to}.", after=after, notes=notes)
+        loss = conflict(number, to)
         if loss and on_conflict == "refuse":
             fix = "Move it on purpose with on_conflict='overwrite'; the report's snapshot puts it back."
             return _result(number, "conflict", loss, fix, after=number.routing, notes=notes)
@@ -188,7 +200,7 @@ def restore_numbers(board: Switchboard, snapshot: RoutingSnapshot) -> ImportRepo
             fix="Open the carrier it was taken from.",
         )
     kept = {entry.number: entry for entry in snapshot.numbers}
-    owned = _owned(board, frozenset(kept))
+    owned = _owned(board, list(kept))
 
     def plan(number: ProviderNumber) -> NumberImport | _Planned:
         entry = kept[number.number]
@@ -205,17 +217,16 @@ def restore_numbers(board: Switchboard, snapshot: RoutingSnapshot) -> ImportRepo
     return _run(board, tuple(kept), owned, plan, route=None, dry_run=False, done="Put back as it was.")
 
 
-def _owned(board: Switchboard, wanted: frozenset[str]) -> dict[str, ProviderNumber]:
-    """Find the wanted numbers in the account; stop reading pages once all are found."""
-    found: dict[str, ProviderNumber] = {}
-    if not wanted:
-        return found
-    for number in board.find(wanted):
-        if number.number in wanted:
+def _owned(board: Switchboard, wanted: Sequence[str]) -> dict[str, ProviderNumber]:
+    """Find the wanted numbers in the account, in the order wanted; stop reading pages once all are found."""
+    missing, found = set(wanted), dict[str, ProviderNumber]()
+    for number in board.find(frozenset(missing)) if missing else ():
+        if number.number in missing:
+            missing.remove(number.number)
             found[number.number] = number
-            if len(found) == len(wanted):
+            if not missing:
                 break
-    return found
+    return {number: found[number] for number in wanted if number in found}
 
 
 def _voice(number: ProviderNumber) -> bool | None:
@@ -314,8 +325,9 @@ def _apply(
     refused: list[CredentialsRejected] = []
 
     def write(step: _Planned) -> tuple[NumberImport, int]:
-        if refused:
-            return _failed(step, refused[0], "Not tried: the carrier refuses the credentials since."), 0
+        stopped = _stopped(board, step, refused)
+        if stopped is not None:
+            return stopped, 0
         try:
             seen, count = board.write(step.owned, step.fields)
         except (ProviderTimeout, ProviderUnavailable, UnexpectedResponse) as error:
@@ -336,6 +348,29 @@ def _apply(
 
     with ThreadPoolExecutor(max_workers=min(_WRITERS, len(steps)), thread_name_prefix="voipkit-write") as pool:
         return list(pool.map(write, steps))
+
+
+def _stopped(board: Switchboard, step: _Planned, refused: list[CredentialsRejected]) -> NumberImport | None:
+    """Say why a number that was planned is not written after all, or None to write it."""
+    if refused:
+        return _failed(step, refused[0], "Not tried: the carrier refuses the credentials since.")
+    if not board.replaces:
+        return None
+    try:
+        present = board.read(step.owned)
+    except VoipkitError as error:
+        refused += [error] if isinstance(error, CredentialsRejected) else []
+        return _failed(step, error, "Not tried: it could not be read right before the change.")
+    except Exception as error:  # a mistake in the carrier's module must not take the report with it, as in `_apply`
+        log.exception("%s: reading %s stopped unexpectedly", board.info.id, step.owned.number)
+        text = f"Not tried: the carrier's module stopped with {type(error).__name__} while reading it."
+        return _result(
+            step.owned, "failed", text, "Report it to the module's author.", code="import.unexpected_response"
+        )
+    if present.routing == step.owned.routing:
+        return None
+    text = "Its routing changed while this ran, so it was left alone."
+    return _result(step.owned, "conflict", text, "Look at the number, and run this again.", after=present.routing)
 
 
 def _after_lost_answer(board: Switchboard, step: _Planned, error: ProviderError, done: str) -> NumberImport:

@@ -206,6 +206,9 @@ def translating(provider: str, operation: str, rules: Rules, channel: Channel | 
     """
     try:
         yield
+    except ProviderError as error:
+        error.provider, error.operation = error.provider or provider, error.operation or operation
+        raise
     except (VoipkitError, NameError, AssertionError, ImportError):
         raise  # ours, or a mistake in the program that no answer can cause
     except Exception as error:

@@ -33,6 +33,7 @@ import threading
 import time
 import weakref
 import zlib
+from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -58,6 +59,7 @@ __all__ = [
     "PLACEHOLDER",
     "Channel",
     "HttpOptions",
+    "Pace",
     "Reply",
     "Unanswered",
     "Wire",
@@ -96,7 +98,8 @@ class HttpOptions:
             PATCH are sent once: a carrier may have acted on a request whose answer was lost.
         retry_after_cap: Longest Retry-After, in seconds, that is waited for; beyond it the error is raised at once.
         concurrency: Requests in flight at once for one credential, in this process.
-        rate: Requests a second for one credential, or None for no limit.
+        rate: Requests a second for one credential. None means no limit or, at a carrier that allows very few
+            (Cloudonix), the limit that its adapter keeps to; a rate given here replaces that one.
         proxies: A proxy URL for everything, or one for each scheme (``{"https": "http://user:pass@proxy:3128"}``).
         ca_bundle: PEM file of certificate authorities; None takes certifi's.
         user_agent: Your application, put before voipkit in the User-Agent.
@@ -151,6 +154,21 @@ def _problems(options: HttpOptions) -> Iterator[tuple[str, str]]:
 
 def _positive(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < math.inf
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """What a carrier allows that counts requests in a window; see `open_channel`.
+
+    Attributes:
+        requests: How many may start in any window; they are sent one at a time.
+        seconds: The window's length; also how long a 429 without a header is taken to ask to wait.
+        of: What the carrier counts by, such as a domain's name: everything that shares it waits in one queue.
+    """
+
+    requests: int
+    seconds: float
+    of: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,6 +262,7 @@ def open_channel(
     conceal: Iterable[str] = (),
     wait_headers: tuple[str, ...] = ("retry-after",),
     repeated: Collection[str] = _RETRIED_METHODS,
+    pace: Pace | None = None,
 ) -> Channel:
     """Make the channel through which one opened carrier account sends its requests.
 
@@ -257,6 +276,8 @@ def open_channel(
         wait_headers: Answer headers that say how long to wait after a 429, in seconds or as a date.
         repeated: Methods that may be sent again when their answer was lost. A carrier that routes numbers by PUT leaves
             it out: sent again seconds later, it could undo what somebody else has changed meanwhile.
+        pace: What the carrier allows, where that is so little that requests are held back beforehand.
+            ``HttpOptions.rate`` replaces its window, for a customer whom the carrier allows more.
 
     Returns:
         The channel; close it when done.
@@ -267,7 +288,7 @@ def open_channel(
     if options.wire is None and importlib.util.find_spec("httpcore") is None:
         raise MissingExtra("httpcore is not installed.", fix=f"pip install 'voipkit[{provider}]'")
     return Channel(
-        provider, options, authorization, frozenset(hosts), sdk, tuple(conceal), wait_headers, frozenset(repeated)
+        provider, options, authorization, frozenset(hosts), sdk, tuple(conceal), wait_headers, frozenset(repeated), pace
     )
 
 
@@ -284,6 +305,7 @@ class Channel:
         conceal: tuple[str, ...],
         wait_headers: tuple[str, ...],
         repeated: frozenset[str],
+        pace: Pace | None = None,
     ) -> None:
         self.provider = provider
         self.options = options
@@ -294,7 +316,8 @@ class Channel:
         self._blank = _blanker(authorization.secrets(), conceal)
         self._wait_headers = wait_headers
         self._repeated = repeated
-        self._throttle = _throttle(provider, authorization, options)
+        self._pause = pace.seconds if pace and not options.rate else None  # after a 429 that does not say how long
+        self._throttle = _throttle(provider, authorization, options, pace)
         self._network: network.Network | None = None
         self._lock = threading.Lock()
         self._last = threading.local()
@@ -420,6 +443,8 @@ class Channel:
         if outcome.status not in _RETRIED_STATUSES:
             return None
         asked = retry_after(outcome, self._wait_headers)
+        if asked is None and outcome.status == 429:  # noqa: PLR2004
+            asked = self._pause
         if asked is not None and outcome.status == 429:  # noqa: PLR2004
             self._throttle.pause(min(asked, self.options.retry_after_cap))
         if asked is None:
@@ -502,9 +527,12 @@ def _user_agent(application: str | None, sdk: str) -> str:
 class _Throttle:
     """Bounds what one credential has in flight, and holds everybody back while the carrier asks to wait."""
 
-    def __init__(self, concurrency: int, rate: float | None) -> None:
-        self._slots = threading.BoundedSemaphore(concurrency)
+    def __init__(self, concurrency: int, rate: float | None, pace: Pace | None) -> None:
+        self._slots = threading.BoundedSemaphore(1 if pace else concurrency)
         self._gap = 1 / rate if rate else 0.0
+        self._window = pace.seconds if pace and not rate else 0.0
+        most = pace.requests if pace else 0
+        self._starts = deque([float("-inf")] * most, most)
         self._lock = threading.Lock()
         self._next = 0.0
 
@@ -521,8 +549,10 @@ class _Throttle:
         try:
             with self._lock:
                 start = max(self._next, time.monotonic())
+                start = max(start, self._starts[0] + self._window) if self._window else start
                 if start < deadline:
                     self._next = start + self._gap if self._gap else self._next
+                    self._starts.append(start)
             if start >= deadline:
                 yield False
                 return
@@ -537,14 +567,15 @@ _throttles_lock = threading.Lock()
 _process_key = _secrets.token_bytes(32)
 
 
-def _throttle(provider: str, authorization: Authorization, options: HttpOptions) -> _Throttle:
+def _throttle(provider: str, authorization: Authorization, options: HttpOptions, pace: Pace | None) -> _Throttle:
     """Return the throttle of a credential: one in the process, however often the account is opened."""
-    text = f"{provider}\0{options.concurrency}\0{options.rate}\0{authorization.headers()}"
+    counted = pace or authorization.headers()
+    text = f"{provider}\0{options.concurrency}\0{options.rate}\0{counted}"
     key = hmac.new(_process_key, text.encode(), hashlib.sha256).digest()
     with _throttles_lock:
         throttle = _throttles.get(key)
         if throttle is None:
-            throttle = _throttles[key] = _Throttle(options.concurrency, options.rate)
+            throttle = _throttles[key] = _Throttle(options.concurrency, options.rate, pace)
         return throttle
 
 

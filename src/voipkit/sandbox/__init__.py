@@ -1,4 +1,4 @@
-"""Simulated carriers: stateful HTTP APIs of Twilio and Telnyx, with faults and real incidents to order.
+"""Simulated carriers: stateful HTTP APIs of Twilio, Telnyx and others, with faults and real incidents to order.
 
     from voipkit.sandbox import Fault, Sandbox
 
@@ -17,8 +17,26 @@ wrong with it. `Sandbox.requests` shows what was asked, `Sandbox.writes` what wa
 from voipkit.sandbox._faults import Fault
 from voipkit.sandbox._kernel import Recorded
 from voipkit.sandbox.box import Sandbox
+from voipkit.sandbox.cloudonix import Cloudonix
 from voipkit.sandbox.incidents import INCIDENTS, Incident
+from voipkit.sandbox.plivo import Plivo
+from voipkit.sandbox.signalwire import SignalWire
 from voipkit.sandbox.telnyx import Telnyx
 from voipkit.sandbox.twilio import Twilio
+from voipkit.sandbox.vobiz import Vobiz
+from voipkit.sandbox.vonage import Vonage
 
-__all__ = ["INCIDENTS", "Fault", "Incident", "Recorded", "Sandbox", "Telnyx", "Twilio"]
+__all__ = [
+    "INCIDENTS",
+    "Cloudonix",
+    "Fault",
+    "Incident",
+    "Plivo",
+    "Recorded",
+    "Sandbox",
+    "SignalWire",
+    "Telnyx",
+    "Twilio",
+    "Vobiz",
+    "Vonage",
+]

@@ -229,17 +229,35 @@ def spoil(fault: Fault, payload: object, required: Collection[str]) -> bytes:
     return json.dumps(payload).encode()
 
 
+# A body with one of these keys is a page of records, and not a record.
+_PAGED = frozenset({"meta", "page_size", "per_page"})
+# A list of records under one of these names makes its body a page, too.
+_LISTS = frozenset({"data", "numbers"})
+
+
 def _each_record(payload: object, change: Callable[[Json], Json]) -> object:
     """Apply a change to every record of an answer: the items of its list, its ``data``, or the body itself."""
+    if isinstance(payload, list):
+        return [change(item) if isinstance(item, dict) else item for item in payload]
     if not isinstance(payload, dict):
         return payload
     lists = [key for key, value in payload.items() if isinstance(value, list) and _records(value)]
-    paged = "meta" in payload or "page_size" in payload
-    if lists and (paged or "data" in lists):
-        return {key: [change(item) for item in value] if key in lists else value for key, value in payload.items()}
+    paged = not _PAGED.isdisjoint(payload)
+    if lists and (paged or not _LISTS.isdisjoint(lists)):
+        return _in_lists(payload, change)
+    if isinstance(payload.get("_embedded"), dict):
+        # HAL wraps the records of a page once more (RFC draft-kelly-json-hal-08).
+        return {**payload, "_embedded": _in_lists(payload["_embedded"], change)}
     if isinstance(payload.get("data"), dict):
         return {**payload, "data": change(payload["data"])}
     return payload if paged else change(payload)
+
+
+def _in_lists(page: Json, change: Callable[[Json], Json]) -> Json:
+    return {
+        key: [change(item) for item in value] if isinstance(value, list) and _records(value) else value
+        for key, value in page.items()
+    }
 
 
 def _records(value: list[object]) -> bool:

@@ -14,6 +14,8 @@ under the carrier's lock, so state never changes halfway through a listing.
 
 from __future__ import annotations
 
+import base64
+import binascii
 import json
 import re
 import threading
@@ -71,17 +73,34 @@ class Request:
             body=body or b"",
         )
 
+    def basic(self) -> tuple[str, str]:
+        """Return user and password of Basic authentication, or two empty strings."""
+        scheme, _, encoded = self.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "basic":
+            return "", ""
+        try:
+            user, _, password = base64.b64decode(encoded, validate=True).decode().partition(":")
+        except (binascii.Error, UnicodeDecodeError):
+            return "", ""
+        return user, password
+
 
 @dataclass(frozen=True)
 class Reply:
-    """Hold a carrier's answer before it becomes bytes; ``payload`` None means an empty body."""
+    """Hold a carrier's answer before it becomes bytes: JSON values, bytes as they are, or None for an empty body.
+
+    ``refused`` marks a refusal whose HTTP status does not say so: nothing was changed.
+    """
 
     status: int
     payload: object = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    refused: bool = False
 
     def encoded(self) -> bytes:
         """Return the body as bytes."""
+        if isinstance(self.payload, bytes):
+            return self.payload
         return b"" if self.payload is None else json.dumps(self.payload).encode()
 
 
@@ -134,7 +153,7 @@ class Recorded:
         write: The call changed state at the carrier.
         faulted: A fault made or spoiled the answer; the request is still the client's own.
         request_body: Body bytes as sent.
-        request_headers: Lower-case header names to values, without Authorization.
+        request_headers: Lower-case header names to values, without those that carry a secret.
         response_body: Body bytes as answered.
         response_headers: Header names to values.
     """
@@ -281,7 +300,7 @@ def cut(items: Listing[T], number: int, size: int, fault: Fault | None = None) -
 
 
 class Simulator:
-    """Answer requests as one carrier does; the base of `Twilio` and `Telnyx`.
+    """Answer requests as one carrier does; the base of all carriers.
 
     Attributes:
         id: Carrier id.
@@ -297,6 +316,16 @@ class Simulator:
         self.lock = threading.RLock()
         self.mint = Mint(f"{self.id}/{seed}")
         self._request_ids = Mint(f"{self.id}/{seed}/requests")
+
+    @property
+    def credentials(self) -> dict[str, str]:
+        """Working credentials, as the carrier's adapter takes them."""
+        raise NotImplementedError
+
+    @property
+    def sip_config(self) -> dict[str, str]:
+        """The SIP configuration that goes with `credentials`."""
+        raise NotImplementedError
 
     @property
     def operations(self) -> tuple[str, ...]:
@@ -322,6 +351,16 @@ class Simulator:
     def refuse(self, status: int, code: int | str | None = None, detail: str = "") -> Reply:
         """Return an error in the carrier's own form."""
         raise NotImplementedError
+
+    def refuse_to(
+        self,
+        request: Request,  # noqa: ARG002 (for carriers with more than one form of error)
+        status: int,
+        code: int | str | None = None,
+        detail: str = "",
+    ) -> Reply:
+        """Return the error that this very request would get; `refuse` where a carrier has one form only."""
+        return self.refuse(status, code, detail)
 
     def page_asked(self, request: Request) -> int | None:
         """Return the page that a request asks for, from 1; None when it names none and is page 1 by default."""

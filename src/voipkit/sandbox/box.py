@@ -1,4 +1,4 @@
-"""The box that holds both carriers, the faults and the journal."""
+"""The box that holds the carriers, the faults and the journal."""
 
 from __future__ import annotations
 
@@ -10,10 +10,16 @@ from dataclasses import dataclass
 from voipkit.sandbox import incidents, server
 from voipkit.sandbox._faults import LOSING, PAGE_FAULTS, REPLACING, Fault, FaultPlan, Injection, spoil
 from voipkit.sandbox._kernel import ERROR, Call, Headers, Recorded, Reply, Request, Simulator
+from voipkit.sandbox.cloudonix import Cloudonix
+from voipkit.sandbox.plivo import Plivo
+from voipkit.sandbox.signalwire import SignalWire
 from voipkit.sandbox.telnyx import Telnyx
 from voipkit.sandbox.twilio import Twilio
+from voipkit.sandbox.vobiz import Vobiz
+from voipkit.sandbox.vonage import Vonage
 
 DEFAULT_SEED = 20261121
+SECRET_HEADERS = frozenset({"authorization", "x-auth-token"})
 
 
 @dataclass(frozen=True)
@@ -37,15 +43,20 @@ class Outcome:
 
 
 class Sandbox:
-    """Hold a simulated Twilio and a simulated Telnyx, each with a small believable account.
+    """Hold one simulated account of each carrier, small and believable.
 
     Attributes:
         twilio: The simulated Twilio; its attributes may be read and changed.
         telnyx: The simulated Telnyx; likewise.
+        signalwire: The simulated SignalWire; likewise.
+        vonage: The simulated Vonage; likewise.
+        plivo: The simulated Plivo; likewise.
+        vobiz: The simulated Vobiz; likewise.
+        cloudonix: The simulated Cloudonix; likewise.
     """
 
     def __init__(self, seed: int = DEFAULT_SEED, *, keep_bodies: bool = True) -> None:
-        """Fill both accounts.
+        """Fill the accounts.
 
         Args:
             seed: Two sandboxes with the same seed have the same ids, numbers and secrets.
@@ -53,7 +64,21 @@ class Sandbox:
         """
         self.twilio = Twilio(seed)
         self.telnyx = Telnyx(seed)
-        self._carriers: dict[str, Simulator] = {"twilio": self.twilio, "telnyx": self.telnyx}
+        self.signalwire = SignalWire(seed)
+        self.vonage = Vonage(seed)
+        self.plivo = Plivo(seed)
+        self.vobiz = Vobiz(seed)
+        self.cloudonix = Cloudonix(seed)
+        simulators: tuple[Simulator, ...] = (
+            self.twilio,
+            self.telnyx,
+            self.signalwire,
+            self.vonage,
+            self.plivo,
+            self.vobiz,
+            self.cloudonix,
+        )
+        self._carriers = {simulator.id: simulator for simulator in simulators}
         self._keep_bodies = keep_bodies
         self._plan = FaultPlan()
         self._journal: list[Recorded] = []
@@ -118,11 +143,11 @@ class Sandbox:
 
     def credentials(self, carrier: str) -> dict[str, str]:
         """Return working credentials for a carrier, as its adapter takes them."""
-        return self.twilio.credentials if self._known(carrier) == "twilio" else self.telnyx.credentials
+        return self._carriers[self._known(carrier)].credentials
 
     def sip_config(self, carrier: str) -> dict[str, str]:
         """Return the SIP configuration that goes with `credentials`."""
-        return self.twilio.sip_config if self._known(carrier) == "twilio" else self.telnyx.sip_config
+        return self._carriers[self._known(carrier)].sip_config
 
     def fail(
         self,
@@ -193,7 +218,7 @@ class Sandbox:
     def _answer(self, simulator: Simulator, request: Request) -> Outcome:
         found = simulator.find(request)
         if found is None:
-            return self._finish(simulator, "unknown", request, simulator.refuse(404))
+            return self._finish(simulator, "unknown", request, simulator.refuse_to(request, 404))
         operation, writes, args, reply_to = found
         with self._lock:
             fault = self._plan.pick(simulator.id, operation, simulator.page_asked(request) or 1)
@@ -202,7 +227,7 @@ class Sandbox:
             return self._finish(simulator, operation, request, _replacement(simulator, fault, request), fault)
         with simulator.lock:
             reply = simulator.gate(operation, call) or reply_to(call)
-        changed = writes and reply.status < ERROR
+        changed = writes and reply.status < ERROR and not reply.refused
         return self._finish(simulator, operation, request, reply, fault, write=changed)
 
     def _finish(
@@ -220,7 +245,7 @@ class Sandbox:
         body = reply.encoded()
         if fault is not None and kind in REPLACING and fault.raw:
             body = fault.raw
-        elif fault is not None and kind not in REPLACING | LOSING | PAGE_FAULTS and reply.status < ERROR:
+        elif fault is not None and kind not in REPLACING | LOSING | PAGE_FAULTS and reply.status < ERROR and body:
             body = spoil(fault, reply.payload, simulator.required)
         html = kind == "html"
         headers = {"Content-Type": "text/html; charset=utf-8" if html else "application/json; charset=utf-8"}
@@ -252,7 +277,7 @@ class Sandbox:
             write=write,
             faulted=faulted,
             request_body=request.body,
-            request_headers={name: value for name, value in request.headers.items() if name != "authorization"},
+            request_headers={name: value for name, value in request.headers.items() if name not in SECRET_HEADERS},
             response_body=outcome.body if answered and self._keep_bodies else b"",
             response_headers=outcome.headers if answered else {},
         )
@@ -269,7 +294,8 @@ class Sandbox:
 def _replacement(simulator: Simulator, fault: Fault, request: Request) -> Reply:
     """Return the answer that a fault gives in the carrier's place, before the carrier acts."""
     if fault.kind == "status":
-        return simulator.refuse(fault.http_status, fault.code)
+        return simulator.refuse_to(request, fault.http_status, fault.code)
     if fault.kind == "echo_secret":
-        return simulator.refuse(401, None, f"The credential '{simulator.secret_in(request)}' was not accepted.")
+        detail = f"The credential '{simulator.secret_in(request)}' was not accepted."
+        return simulator.refuse_to(request, 401, None, detail)
     return Reply(fault.http_status)

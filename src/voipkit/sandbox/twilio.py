@@ -14,8 +14,6 @@ Not simulated: settings of a number per region.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -185,7 +183,7 @@ class Twilio(Simulator):
 
     def gate(self, operation: str, call: Call) -> Reply | None:
         """Refuse what these credentials may not do."""
-        user, secret = _basic(call.request)
+        user, secret = call.request.basic()
         region = region_of(call.request.host)
         key = self.keys.get(user)
         if not self._accepts(user, secret, region, key):
@@ -233,7 +231,7 @@ class Twilio(Simulator):
 
     def secret_in(self, request: Request) -> str:
         """Return the auth token or key secret."""
-        return _basic(request)[1]
+        return request.basic()[1]
 
     def standard_headers(self) -> dict[str, str]:
         """Return Twilio's own headers."""
@@ -242,18 +240,6 @@ class Twilio(Simulator):
             "Twilio-Concurrent-Requests": "1",
             "Twilio-Request-Duration": "0.012",
         }
-
-
-def _basic(request: Request) -> tuple[str, str]:
-    """Return user and password of Basic authentication, or two empty strings."""
-    scheme, _, encoded = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "basic":
-        return "", ""
-    try:
-        user, _, password = base64.b64decode(encoded, validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
-        return "", ""
-    return user, password
 
 
 def _pretty(phone_number: str) -> str:
