@@ -42,7 +42,7 @@ types: .venv/.dev
 	$(PY) -m mypy
 
 layers: .venv/.dev
-	.venv/bin/lint-imports
+	.venv/bin/lint-imports --no-cache
 
 unit: .venv/.dev
 	$(PY) -m pytest -n 2

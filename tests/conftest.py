@@ -29,6 +29,7 @@ def opened(box: Sandbox) -> Iterator[Callable[..., voipkit.Provider]]:
         **options: object,
     ) -> voipkit.Provider:
         options.setdefault("wire", box.wire)
+        options.setdefault("rate", 10_000)  # the sandbox need not be spared
         carriers.append(
             voipkit.open_provider(
                 carrier,

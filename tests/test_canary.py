@@ -24,7 +24,7 @@ from voipkit import evidence
 from voipkit.errors import ProviderError, VoipkitError
 from voipkit.sandbox import Fault, Sandbox
 
-CARRIERS = ("twilio", "twilio-key", "telnyx", "signalwire", "vonage", "plivo", "vobiz")
+CARRIERS = ("twilio", "twilio-key", "telnyx", "signalwire", "vonage", "plivo", "vobiz", "cloudonix")
 SECRETS = {
     "twilio": "auth_token",
     "telnyx": "api_key",
@@ -32,9 +32,10 @@ SECRETS = {
     "vonage": "api_secret",
     "plivo": "auth_token",
     "vobiz": "auth_token",
+    "cloudonix": "api_key",
 }
 USERS = {"twilio": "account_sid", "signalwire": "project_id", "vonage": "api_key", "plivo": "auth_id"}
-SDKS = ("twilio", "telnyx", "signalwire", "vonage_http_client", "plivo", "vobiz")
+SDKS = ("twilio", "telnyx", "signalwire", "vonage_http_client", "plivo", "vobiz", "httpx")
 FAULTS = {
     "none": None,
     "401": Fault.status(401),
@@ -187,7 +188,7 @@ def test_nothing_that_comes_out_holds_a_secret(name, which, box, logs):
     fault = FAULTS[name]
     if fault:
         box.fail(carrier_id, "*", fault)
-    options = voipkit.HttpOptions(wire=box.wire, retries=0)
+    options = voipkit.HttpOptions(wire=box.wire, retries=0, rate=10_000)
     ran = 0
     with voipkit.open_provider(carrier_id, given, sip_config=box.sip_config(carrier_id), http=options) as carrier:
         for outcome in outcomes(carrier, box):
@@ -216,7 +217,7 @@ def test_nothing_is_logged_over_a_socket_either(name, which, box, logs):
     if FAULTS[name]:
         box.fail(carrier_id, "*", FAULTS[name])
     with box.serve() as url:
-        options = voipkit.HttpOptions(base_url=url, retries=0)
+        options = voipkit.HttpOptions(base_url=url, retries=0, rate=10_000)
         with voipkit.open_provider(carrier_id, given, sip_config=box.sip_config(carrier_id), http=options) as carrier:
             list(outcomes(carrier, box))
 

@@ -523,7 +523,8 @@ class TestImport:
         result = voipkit_("import", carrier, *numbers, "--dry-run")
         assert result.exit_code == 0, result.output
         assert all(number in result.stdout for number in numbers)
-        assert re.search(r"\w+: \(not set\) -> \w+", result.stdout)
+        # At Cloudonix an unrouted number leads to the application that drops calls, which has an id like others.
+        assert re.search(r"\w+: (\(not set\)|\d+) -> \w+", result.stdout)
         assert "nothing was written" in result.stdout
         assert box.writes == []
         assert list(Path().iterdir()) == []

@@ -51,7 +51,7 @@ PLANTED = {
 PROGRAM = """
 import json, sys, voipkit
 carrier, url, given = sys.argv[1], sys.argv[2], json.load(sys.stdin)
-http = voipkit.HttpOptions(base_url=url, retries=0)
+http = voipkit.HttpOptions(base_url=url, retries=0, rate=10_000)
 with voipkit.open_provider(carrier, given["credentials"], sip_config=given["sip_config"], http=http) as p:
     assert p.test_credentials().status == "pass", p.test_credentials().failures
     numbers = [n.number for n in p.list_numbers()]
@@ -62,7 +62,7 @@ with voipkit.open_provider(carrier, given["credentials"], sip_config=given["sip_
 """
 
 
-@pytest.mark.parametrize("carrier", ["twilio", "telnyx", "signalwire", "vonage", "plivo", "vobiz"])
+@pytest.mark.parametrize("carrier", ["twilio", "telnyx", "signalwire", "vonage", "plivo", "vobiz", "cloudonix"])
 def test_planted_environment_and_netrc_stay_out(carrier: str, box: Sandbox, tmp_path: Path) -> None:
     """In a fresh process, so that what SDKs read at import time counts too."""
 

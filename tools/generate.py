@@ -298,6 +298,23 @@ def _spelled(option: Any) -> str:
     return names if option.is_flag else f"{names} {option.metavar or option.type.name.upper()}"
 
 
+# --- the contract ----------------------------------------------------------------------------------------------------
+
+
+def _contract() -> str:
+    from voipkit.testing import ProviderTests
+    from voipkit.testing.contract import sentences
+
+    return _table(("No.", "Sentence"), list(sentences(ProviderTests).items()))
+
+
+def _mutations() -> str:
+    from voipkit.testing.mutations import MUTATIONS
+
+    rows = [(f"`{m.id}`", m.sentence, m.breaks) for m in MUTATIONS.values()]
+    return _table(("Fault", "What the adapter does wrong", "Breaks"), rows)
+
+
 # --- the house -------------------------------------------------------------------------------------------------------
 
 
@@ -339,6 +356,8 @@ PARTS: dict[str, Callable[[], str]] = {
     "operations": _operations,
     "failure": _failure,
     "cli-help": _cli_help,
+    "contract": _contract,
+    "mutations": _mutations,
     "layers": _layers,
 }
 

@@ -19,7 +19,7 @@ _ROOT = Path(__file__).resolve().parents[1]
 _VENV = _ROOT / ".venv-wheel"
 _PYTHON = _VENV / "bin" / "python"
 _STAMP = _VENV / ".made-from"
-_EXTRAS = "twilio,telnyx,cli,sandbox,test"
+_EXTRAS = "twilio,telnyx,signalwire,vonage,plivo,vobiz,cloudonix,sip,sql,web,cli,sandbox,test"
 _OF_THE_CHECKOUT = ("test_docs.py", "typing")
 
 

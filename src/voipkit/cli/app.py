@@ -11,7 +11,7 @@ import typer
 from rich.text import Text
 
 import voipkit
-from voipkit.cli import demo, doctor, imports, local, output, proofs
+from voipkit.cli import conformance, demo, doctor, imports, local, output, proofs
 from voipkit.cli.guard import FAILED, NOT_ASKED, OK, guarded
 from voipkit.cli.inputs import read_numbers
 from voipkit.cli.options import Account, AsJson, Numbers, NumbersFile, RouteText, parse_route, with_account
@@ -241,4 +241,5 @@ app.command("restore")(guarded(with_account(imports.restore)))
 app.add_typer(proofs.app, name="evidence")
 app.command("sandbox")(guarded(local.sandbox))
 app.command("demo")(guarded(demo.command))
+app.command("conformance")(guarded(conformance.conformance))
 app.command("doctor")(guarded(doctor.doctor))

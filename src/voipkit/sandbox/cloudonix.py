@@ -156,8 +156,14 @@ class Cloudonix(Simulator):
         return domain.dnids.add(str(item.id), item)
 
     def seed_numbers(self, count: int, **fields: Any) -> list[Dnid]:
-        """Add DNIDs for many valid numbers; ``fields`` are those of `Dnid`."""
-        return [self.add_number(self.mint.phone_number(), **fields) for _ in range(count)]
+        """Add DNIDs for many valid numbers, all with the built-in application that drops calls.
+
+        Args:
+            count: How many.
+            fields: Those of `Dnid`; ``application_id`` sends the calls elsewhere.
+        """
+        nowhere = {"application_id": next(iter(self.applications)).id}
+        return [self.add_number(self.mint.phone_number(), **nowhere | fields) for _ in range(count)]
 
     def add_trunk(self, direction: str, name: str, ip: str, *, domain: Domain | None = None, **fields: Any) -> Trunk:
         """Add a trunk; ``fields`` are those of `Trunk`."""

@@ -1,0 +1,13 @@
+"""Plivo keeps the contract."""
+
+from __future__ import annotations
+
+import pytest
+
+from voipkit.testing import Account, ProviderTests, SandboxAccount
+
+
+class TestPlivo(ProviderTests):
+    @pytest.fixture
+    def account(self) -> Account:
+        return SandboxAccount("plivo")

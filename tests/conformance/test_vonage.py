@@ -1,0 +1,13 @@
+"""Vonage keeps the contract."""
+
+from __future__ import annotations
+
+import pytest
+
+from voipkit.testing import Account, ProviderTests, SandboxAccount
+
+
+class TestVonage(ProviderTests):
+    @pytest.fixture
+    def account(self) -> Account:
+        return SandboxAccount("vonage")
