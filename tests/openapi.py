@@ -346,29 +346,42 @@ class Documents:
         path = next(path for path, _ in DOCUMENTS.values() if Path(path).stem == stem)
         return self.get(path)
 
-    def violations(self, recorded: Recorded) -> list[str]:
-        """Return every violation in one exchange, known quirks left out."""
-        parts = urlsplit(recorded.url)
-        host = _plain_host(parts.hostname or "")
-        entry = _entry(host + parts.path)
+    def operation(self, method: str, url: str) -> tuple[Operation, str] | str | None:
+        """Return the operation that a request asks for and its path there, what is wrong, or None: no document."""
+        address = _address(url)
+        entry = _entry(address)
         if entry in UNDOCUMENTED:
-            self.unchecked[entry] += 1
-            return []
+            return None
         if entry not in DOCUMENTS:
-            return [f"{recorded.method} {recorded.url}: no document describes this host"]
+            return "no document describes this host"
         path, base = DOCUMENTS[entry]
-        document = self.get(path)
-        local = (parts.path.removeprefix(base) or "/") if parts.path.startswith(base) else parts.path
+        host, _, rest = address.partition("/")
+        local = f"/{rest}".removeprefix(base) or "/"
         for other, usual in PATH_FAMILIES.get(host, ()):
             local = re.sub(other, usual, local)
-        operation = document.operation(recorded.method.lower(), local)
-        if isinstance(operation, str):
-            unknown = not _excused(document.name, "-", operation)
-            return [f"{recorded.method} {recorded.url}: {operation}"] if unknown else []
-        found = [*operation.request_violations(recorded, local, parts.query)]
+        operation = self.get(path).operation(method.lower(), local)
+        return operation if isinstance(operation, str) else (operation, local)
+
+    def violations(self, recorded: Recorded) -> list[str]:
+        """Return every violation in one exchange, known quirks left out."""
+        where = self.operation(recorded.method, recorded.url)
+        if where is None:
+            self.unchecked[_entry(_address(recorded.url))] += 1
+            return []
+        if isinstance(where, str):
+            document = Path(DOCUMENTS.get(_entry(_address(recorded.url)), ("", ""))[0]).stem
+            return [] if _excused(document, "-", where) else [f"{recorded.method} {recorded.url}: {where}"]
+        operation, local = where
+        found = [*operation.request_violations(recorded, local, urlsplit(recorded.url).query)]
         if not recorded.faulted and recorded.status:
             found += operation.response_violations(recorded)
         return [f"{recorded.method} {recorded.url}: {text}" for text in found if not operation.excused(text)]
+
+
+def _address(url: str) -> str:
+    """Return host and path, with the host that the documents name."""
+    parts = urlsplit(url)
+    return _plain_host(parts.hostname or "") + parts.path
 
 
 def _plain_host(host: str) -> str:
@@ -571,6 +584,10 @@ class Operation:
         self._validators: dict[int, Draft202012Validator] = {}
         self._declared: dict[int, dict[str, list[Any]] | None] = {}
         self._keep: list[Any] = []
+
+    def examples(self) -> Iterator[Any]:
+        """Yield the example answers; those of its schemas when it has none of its own."""
+        return self.document._examples_in(self.spec)
 
     def excused(self, text: str) -> bool:
         """Say whether a violation is a known quirk of the document."""

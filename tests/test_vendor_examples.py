@@ -6,14 +6,13 @@ Real input that none of us wrote: what an adapter and a sandbox agree on by mist
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
 import voipkit
-from tests.openapi import examples
+from tests.openapi import Documents, Operation, examples
 from voipkit.errors import ProviderError
 from voipkit.models import Route
 
@@ -25,42 +24,31 @@ TELNYX = {
     "connection_id": "1293384261075731499",
 }
 
-# (method, pattern of the URL without its query) -> (document, operationId)
-OPERATIONS = {
-    "twilio": {
-        ("GET", r".*/IncomingPhoneNumbers\.json"): ("twilio_api_v2010", "ListIncomingPhoneNumber"),
-        ("GET", r".*/IncomingPhoneNumbers/PN\w+\.json"): ("twilio_api_v2010", "FetchIncomingPhoneNumber"),
-        ("POST", r".*/IncomingPhoneNumbers/PN\w+\.json"): ("twilio_api_v2010", "UpdateIncomingPhoneNumber"),
-        ("GET", r".*/Accounts/AC\w+\.json"): ("twilio_api_v2010", "FetchAccount"),
-        ("GET", r".*/Applications/AP\w+\.json"): ("twilio_api_v2010", "FetchApplication"),
-        ("GET", r".*/v1/Trunks"): ("twilio_trunking_v1", "ListTrunk"),
-        ("GET", r".*/v1/Trunks/TK\w+"): ("twilio_trunking_v1", "FetchTrunk"),
-        ("GET", r".*/v1/Trunks/TK\w+/OriginationUrls"): ("twilio_trunking_v1", "ListOriginationUrl"),
-        ("GET", r".*/v1/DialingPermissions/Countries"): ("twilio_voice_v1", "ListDialingPermissionsCountry"),
-        ("GET", r".*/v1/PhoneNumbers/Countries/\w+"): ("twilio_pricing_v1", "FetchPhoneNumberCountry"),
-        ("GET", r".*/v2/PhoneNumbers/.*"): ("twilio_routes_v2", "FetchPhoneNumber"),
-    },
-    "telnyx": {
-        ("GET", r".*/v2/balance"): ("telnyx-v2", "GetUserBalance"),
-        ("GET", r".*/v2/phone_numbers"): ("telnyx-v2", "ListPhoneNumbers"),
-        ("GET", r".*/v2/phone_numbers/voice"): ("telnyx-v2", "ListPhoneNumbersWithVoiceSettings"),
-        ("GET", r".*/v2/phone_numbers/\d+"): ("telnyx-v2", "RetrievePhoneNumber"),
-        ("PATCH", r".*/v2/phone_numbers/\d+"): ("telnyx-v2", "UpdatePhoneNumber"),
-        ("POST", r".*/v2/numbers_features"): ("telnyx-v2", "PostNumbersFeatures"),
-        ("GET", r".*/v2/connections/\d+"): ("telnyx-v2", "RetrieveConnection"),
-        ("GET", r".*/v2/outbound_voice_profiles/\d+"): ("telnyx-v2", "GetOutboundVoiceProfile"),
-        ("GET", r".*/v2/ips"): ("telnyx-v2", "ListIps"),
-        ("GET", r".*/v2/fqdns"): ("telnyx-v2", "ListFqdns"),
-        ("GET", r".*/v2/texml_applications/\d+"): ("telnyx-v2", "GetTexmlApplication"),
-        ("POST", r".*/actions/check_registration_status"): ("telnyx-v2", "CheckRegistrationStatus"),
-    },
+VONAGE = {
+    "api_key": "abcd1234",
+    "api_secret": "ABCDEFGH01234abc",
+    "application_id": "78d335fa-323d-0114-9c3d-d6f0d48968cf",
 }
+SIGNALWIRE = {"project_id": "8f14e45f-ceea-467d-9c2b-7a1d3a9b2c34", "api_token": f"PT{'0' * 48}", "space": "acme"}
+CLOUDONIX = {"api_key": f"XI{'0' * 32}", "domain": "somename.somedomain.net"}
+ACCOUNTS = {
+    "cloudonix": (CLOUDONIX, {}),
+    "signalwire": (SIGNALWIRE, {}),
+    "telnyx": (TELNYX, {}),
+    "twilio": (TWILIO, TWILIO_SIP),
+    "vonage": (VONAGE, {}),
+}
+CARRIERS = tuple(ACCOUNTS)
 
 
 class Vendor:
-    """Answers every request with the vendor's own example: the first of them, or the last."""
+    """Answers every request with the vendor's own example of that operation: the first of them, or the last."""
 
     def __init__(self, carrier: str, which: int) -> None:
+        documents = Documents.find()
+        if documents is None:
+            pytest.skip("no examples without the vendors' OpenAPI documents: set VOIPKIT_VENDOR_SPECS")
+        self.documents = documents
         self.carrier = carrier
         self.which = which
         self.asked: list[str] = []
@@ -69,18 +57,22 @@ class Vendor:
     def wire(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes
     ) -> tuple[int, Mapping[str, str], bytes]:
-        path = url.partition("?")[0]
-        for (verb, pattern), (document, operation) in OPERATIONS[self.carrier].items():
-            if verb == method and re.fullmatch(pattern, path):
-                self.asked.append(operation)
-                return 200, {"content-type": "application/json"}, self.example(document, operation)
-        pytest.fail(f"no example is known for {method} {path}")
+        where = self.documents.operation(method, url)
+        if where is None:  # Vonage's prices are in no document
+            return 404, {"content-type": "application/json"}, b"{}"
+        assert not isinstance(where, str), f"{method} {url}: {where}"
+        operation, _ = where
+        self.asked.append(operation.id)
+        return 200, {"content-type": "application/json"}, json.dumps(self.answer(operation)).encode()
 
-    def example(self, document: str, operation: str) -> bytes:
-        found = list(examples(document, operation))
-        if not found and operation == "PostNumbersFeatures":  # the document has a schema for it and no example
-            return json.dumps({"data": [{"phone_number": "+19705555098", "features": ["voice", "sms"]}]}).encode()
-        answer = {**found[self.which], **self.changed.get(operation, {})}
+    def answer(self, operation: Operation) -> Any:
+        found = list(operation.examples())
+        if not found and operation.id == "PostNumbersFeatures":  # the document has a schema for it and no example
+            return {"data": [{"phone_number": "+19705555098", "features": ["voice", "sms"]}]}
+        answer = found[self.which]
+        if isinstance(answer, list):
+            return answer
+        answer = {**answer, **self.changed.get(operation.id, {})}
         if "meta" in answer and self.carrier == "telnyx":  # the examples show page 2 of 3 with one row in it
             answer["meta"] = {
                 "page_number": 1,
@@ -88,25 +80,36 @@ class Vendor:
                 "total_pages": 1,
                 "total_results": len(answer["data"]),
             }
-        if operation == "ListIncomingPhoneNumber":  # likewise: the page it names as the next one is the same again
+        if operation.id == "ListIncomingPhoneNumber":  # likewise: the page it names as the next one is the same again
             answer["next_page_uri"] = None
-        return json.dumps(answer).encode()
+        if self.carrier == "signalwire" and isinstance(answer.get("data"), list):
+            answer.setdefault("links", {})  # its schema requires them, the fields' examples make none
+        return answer
 
 
 def open_on(vendor: Vendor) -> voipkit.Provider:
-    credentials, sip = (TWILIO, TWILIO_SIP) if vendor.carrier == "twilio" else (TELNYX, {})
+    credentials, sip = ACCOUNTS[vendor.carrier]
     http = voipkit.HttpOptions(wire=vendor.wire, retries=0)
     return voipkit.open_provider(vendor.carrier, credentials, sip_config=sip, http=http)
 
 
+# What an example leaves open: fields without an example of their own.
+UNKNOWN = {
+    "cloudonix": {"cloudonix.entry.unknown", "cloudonix.delivery.unknown", "cloudonix.acceptance.unknown"}
+    | {"cloudonix.trunk.direction.unknown"},
+    "signalwire": {"signalwire.project.limits.unknown"},
+    "vonage": {"vonage.application.key.unknown", "vonage.price.unknown"},
+}
+
+
 @pytest.mark.parametrize("which", [0, -1])
-@pytest.mark.parametrize("carrier", ["twilio", "telnyx"])
+@pytest.mark.parametrize("carrier", CARRIERS)
 def test_every_operation_takes_the_vendors_examples(carrier, which):
     vendor = Vendor(carrier, which)
     with open_on(vendor) as p:
         test = p.test_credentials()
         assert test.credentials_valid is True, test.checks
-        assert not any(check.status == "unknown" for check in test.checks), test.checks
+        assert {check.code for check in test.checks if check.status == "unknown"} <= UNKNOWN.get(carrier, set())
         numbers = list(p.list_numbers())
         p.suggest_name()
         for number in numbers:
@@ -114,9 +117,9 @@ def test_every_operation_takes_the_vendors_examples(carrier, which):
         wanted = [number.number for number in numbers if number.number.startswith("+")]
         p.import_numbers(wanted, dry_run=True)
         for verified in p.verify_numbers(wanted):
-            assert verified.id
+            assert verified.id or verified.checks[0].code.endswith(".not_e164")  # Cloudonix: +1234567890
 
-    assert len(set(vendor.asked)) >= 5
+    assert len(set(vendor.asked)) >= (5 if carrier in ("twilio", "telnyx") else 3)
 
 
 def test_twilio_example_number_is_read_as_its_document_says():
@@ -167,6 +170,51 @@ def test_telnyx_example_forwarding_and_translation_are_noticed():
     assert row["translated_number"] in seen
 
 
+def test_vonage_example_number_is_read_as_its_document_says():
+    (example, *_) = examples("numbers", "getOwnedNumbers")
+    raw = example["numbers"][0]
+    with open_on(Vendor("vonage", 0)) as p:
+        (number,) = p.list_numbers()
+
+    assert (number.id, number.number, number.country) == (raw["msisdn"], f"+{raw['msisdn']}", raw["country"])
+    assert set(number.capabilities or ()) == {feature.lower() for feature in raw["features"]}
+    assert number.route == Route.application(raw["voiceCallbackValue"])
+    assert number.routing["moHttpUrl"] == raw["moHttpUrl"]
+
+
+def test_signalwire_example_number_is_read_as_its_document_says():
+    (example, *_) = examples("signalwire-rest", "list_phone_numbers")
+    raw = example["data"][0]
+    with open_on(Vendor("signalwire", 0)) as p:
+        (number,) = p.list_numbers()
+
+    assert (number.id, number.number, number.friendly_name) == (raw["id"], raw["number"], raw["name"])
+    assert (number.type, number.country) == ("toll_free", raw["country_code"])
+    assert {name: number.routing[name] for name in ("call_handler", "call_relay_topic", "call_relay_context")} == {
+        name: raw[name] for name in ("call_handler", "call_relay_topic", "call_relay_context")
+    }
+    assert number.route is None  # a RELAY context is no route that voipkit can name
+
+
+def test_cloudonix_example_number_is_read_as_its_document_says():
+    (example, *_) = examples("cloudonix", "dnidList")
+    with open_on(Vendor("cloudonix", 0)) as p:
+        (number,) = p.list_numbers()
+
+    assert (number.id, number.raw, number.active) == (str(example[0]["id"]), example[0]["source"], example[0]["active"])
+    assert number.route == Route.application(str(example[0]["applicationId"]))
+
+
+def test_cloudonix_example_trunk_without_direction_is_neither_good_nor_missing():
+    """The document does not require a trunk's direction: without it nobody knows which calls it is for."""
+    with open_on(Vendor("cloudonix", 0)) as p:
+        test = p.test_credentials()
+
+    assert test.outbound_authorized is None, test.checks
+    (check,) = [check for check in test.checks if check.name == "Outbound trunk"]
+    assert (check.status, check.code) == ("unknown", "cloudonix.trunk.direction.unknown")
+
+
 @pytest.mark.parametrize("code", ["10009", "10010", "10005", "10015"])
 def test_telnyx_error_examples_become_our_errors(code):
     """The documents' error examples: the vendor's code, title and detail reach the caller."""
@@ -190,8 +238,6 @@ def test_telnyx_error_examples_become_our_errors(code):
 
 
 def error_examples(operation_id: str) -> list[dict[str, Any]]:
-    from tests.openapi import Documents
-
     documents = Documents.find()
     if documents is None:
         pytest.skip("no examples without the vendors' OpenAPI documents: set VOIPKIT_VENDOR_SPECS")

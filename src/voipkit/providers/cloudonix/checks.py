@@ -268,6 +268,9 @@ def trunk_checks(trunks: Answer[list[Json]], named: str | None) -> list[Check]:
         return [could_not_ask("Outbound trunk", "outbound", "cloudonix.trunk", trunks), never_told]
     if named is None:
         chosen = [trunk for trunk in trunks.value if _is_for(trunk, "outbound")]
+        silent = [trunk for trunk in trunks.value if text(trunk.get("direction")) is None]
+        if not chosen and silent:  # the document does not require the field
+            return [_say("trunk.direction.unknown", "outbound", _trunk(silent[0]), elapsed=took), never_told]
         if not chosen:
             return [_say("trunk.none", "outbound", elapsed=took), never_told]
     else:
