@@ -11,42 +11,40 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def first_answer(who: str, url: str, credentials: dict[str, str]) -> dict[str, float]:
-    """Get a first answer from Telnyx, and say when it was there, what CPU it took, and the memory held then."""
-    if who == "ours, test_credentials":
-        _ours("telnyx", url, credentials).test_credentials()
+def first_answer(who: str, carrier: str, url: str, credentials: dict[str, str]) -> dict[str, float]:
+    """Get a first answer from a carrier, and say when it was there, what CPU it took, and the memory held then."""
+    if who == "import telnyx":
+        import telnyx
+    elif who == "ours, test_credentials":
+        _ours(carrier, url, credentials).test_credentials()
     elif who == "ours, list_numbers":
-        next(_ours("telnyx", url, credentials).list_numbers())
-    else:
+        next(_ours(carrier, url, credentials).list_numbers())
+    elif who == "SDK, balance.retrieve":
         import telnyx
 
-        client = who != "import telnyx" and telnyx.Telnyx(
-            api_key=credentials["api_key"], base_url=f"{url}/api.telnyx.com/v2"
-        )
-        if not client:
-            pass
-        elif who == "SDK, balance.retrieve":
-            assert client.balance.retrieve().data
-        else:
-            assert client.phone_numbers.list(page_size=250, page_number=1).data
+        client = telnyx.Telnyx(api_key=credentials["api_key"], base_url=f"{url}/api.telnyx.com/v2")
+        assert client.balance.retrieve().data
+    else:
+        from benchmarks.plain import Numbers
+
+        assert Numbers(carrier, credentials, url).first()
     at, cpu = time.monotonic(), time.process_time()
     import psutil
 
     return {"at": at, "cpu": cpu, "rss": psutil.Process().memory_info().rss}
 
 
-def memory(carrier: str, total: int, traced: bool) -> dict[str, Any]:
-    """Stream many numbers from answers made on the fly; report memory at page 2, after a tenth, and the most."""
+def memory(carrier: str, url: str, credentials: dict[str, str], total: int, page: int, traced: bool) -> dict[str, Any]:
+    """Stream many numbers; report memory before, at page 2, after a tenth, the most, and at the end."""
     import gc
     import tracemalloc
 
     import psutil
 
     import voipkit
-    from benchmarks.canned import Canned
 
-    canned = Canned(carrier, total)
-    account = voipkit.open_provider(carrier, canned.credentials, http=voipkit.HttpOptions(wire=canned.wire))
+    http = voipkit.HttpOptions(base_url=url, rate=10_000)
+    account = voipkit.open_provider(carrier, credentials, http=http)
     process = psutil.Process()
     if traced:
         tracemalloc.start()
@@ -55,29 +53,27 @@ def memory(carrier: str, total: int, traced: bool) -> dict[str, Any]:
         gc.collect()
         return tracemalloc.get_traced_memory()[0] if traced else process.memory_info().rss
 
-    seen = []
+    seen, before = [], now()
     count = 0
     for count, _ in enumerate(account.list_numbers(), 1):
-        if count == canned.size + 1 or count % (total // 20) == 0:
+        if count == page + 1 or count % (total // 20) == 0:
             seen.append(now())
-    return {"count": count, "second_page": seen[0], "most": max(seen), "tenth": max(seen[1:3]), "end": seen[-1]}
+    held = {"second_page": seen[0], "most": max(seen), "tenth": max(seen[1:3]), "end": seen[-1]}
+    return {"count": count, "before": before, **held}
 
 
-def serve(latency: float, numbers: int | None) -> None:
+def serve(latency: float, numbers: int, carriers: list[str]) -> None:
     """Serve a sandbox until standard input ends; each line on it asks for the requests since the last one."""
     from collections import Counter
 
-    from voipkit.sandbox import Sandbox
+    from benchmarks.measuring import CARRIERS
+    from benchmarks.recorded import stocked
 
-    box = Sandbox(keep_bodies=False)
-    if numbers is not None:
-        for simulator in (box.twilio, box.telnyx):
-            simulator.numbers.clear()
-            simulator.seed_numbers(numbers)
+    box = stocked(numbers, *carriers)
     with box.serve(latency=latency) as url:
         known = {
-            "credentials": {name: box.credentials(name) for name in ("twilio", "telnyx")},
-            "sip_config": {name: box.sip_config(name) for name in ("twilio", "telnyx")},
+            "credentials": {name: box.credentials(name) for name in CARRIERS},
+            "sip_config": {name: box.sip_config(name) for name in CARRIERS},
         }
         print(json.dumps({"url": url, **known}), flush=True)
         for _ in sys.stdin:

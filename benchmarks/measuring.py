@@ -7,7 +7,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ from statistics import median
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-CARRIERS = ("twilio", "telnyx")
+CARRIERS = ("twilio", "telnyx", "signalwire", "vonage", "plivo", "vobiz", "cloudonix")
 
 
 def compare(
@@ -73,14 +73,15 @@ class Served:
 
 
 @contextmanager
-def served(latency: float, numbers: int | None = None) -> Iterator[Served]:
+def served(latency: float, numbers: int = 0, carriers: Sequence[str] = ()) -> Iterator[Served]:
     """Serve a sandbox from another process, so that its CPU and memory are not counted as ours.
 
     Args:
         latency: Seconds before each answer.
-        numbers: How many numbers each account has; None keeps the sandbox's own few.
+        numbers: How many numbers the accounts of these carriers have.
+        carriers: Those; the others keep the sandbox's own few.
     """
-    arguments = [sys.executable, "-m", "benchmarks.children", "serve", json.dumps([latency, numbers])]
+    arguments = [sys.executable, "-m", "benchmarks.children", "serve", json.dumps([latency, numbers, list(carriers)])]
     process = subprocess.Popen(arguments, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout
