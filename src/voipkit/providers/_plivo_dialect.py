@@ -6,27 +6,23 @@ misbehaves; both carriers have the same applications and SIP trunks. No other ca
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from voipkit.adapting.checking import Answer, could_not_ask
+from voipkit.adapting.checking import Answer, Finding, Speaker, either, without_query
 from voipkit.adapting.translation import Facts
 from voipkit.errors import NotFound
-from voipkit.models import CarrierObject, Check, CheckStatus, Direction
+from voipkit.models import CarrierObject, Check, Direction
 
 if TYPE_CHECKING:
     import requests
 
 __all__ = [
-    "Finding",
     "Json",
-    "Speaker",
     "application_checks",
     "decimal",
-    "either",
     "inbound_trunk_checks",
-    "only_if_known",
     "outbound_trunk_checks",
     "plain",
     "read_answer",
@@ -96,86 +92,7 @@ def decimal(value: object) -> Decimal | None:
     return amount if amount.is_finite() else None
 
 
-def either(flag: object, yes: str, no: str, unknown: str) -> str:
-    """Choose a finding by a flag that may be missing."""
-    if isinstance(flag, bool):
-        return yes if flag else no
-    return unknown
-
-
 # --- words -----------------------------------------------------------------------------------------------------------
-
-
-class Finding(NamedTuple):
-    """A check's words; ``{what}`` is the carrier's object, other braces are filled in where it is said."""
-
-    status: CheckStatus
-    name: str
-    message: str
-    fix: str | None = None
-
-
-class Speaker:
-    """Says a carrier's findings.
-
-    Args:
-        carrier: Its id, put before each code.
-        findings: Its findings by code.
-    """
-
-    def __init__(self, carrier: str, findings: Mapping[str, Finding]) -> None:
-        self.carrier = carrier
-        self.findings = findings
-
-    def say(
-        self, code: str, direction: Direction, what: CarrierObject | None = None, *, elapsed: float = 0.0, **words: str
-    ) -> Check:
-        """Make the check of a finding.
-
-        Args:
-            code: Of the finding.
-            direction: Of the check.
-            what: The carrier's object that was looked at.
-            elapsed: Seconds that the look-up took.
-            words: What the finding's braces hold.
-        """
-        finding = self.findings[code]
-        filled = {"what": str(what or "")} | words
-        return Check(
-            name=finding.name,
-            direction=direction,
-            status=finding.status,
-            code=f"{self.carrier}.{code}",
-            message=finding.message.format_map(filled),
-            fix=finding.fix.format_map(filled) if finding.fix else None,
-            object=what,
-            elapsed=elapsed,
-        )
-
-    def unknown(
-        self, name: str, direction: Direction, code: str, answer: Answer[Any], what: CarrierObject | None = None
-    ) -> Check:
-        """Make the check for a question that got no answer; see `voipkit.adapting.checking.could_not_ask`."""
-        return could_not_ask(name, direction, f"{self.carrier}.{code}", answer, what)
-
-
-def only_if_known(checks: Iterable[Check], *, apart: str) -> list[Check]:
-    """Count no pass in a direction of which a link is not known: a chain is as good as that link.
-
-    Args:
-        checks: In the order in which to read them.
-        apart: Code of a link that the carrier never tells, and that therefore says nothing of this account.
-    """
-    listed = list(checks)
-    open_ends = {check.direction for check in listed if check.status == "unknown" and check.code != apart}
-    return [
-        check.model_copy(
-            update={"status": "skipped", "message": f"{check.message} (Not counted: another link is not known.)"}
-        )
-        if check.status == "pass" and check.direction in open_ends - {"account"}
-        else check
-        for check in listed
-    ]
 
 
 def shared_findings(label: str, apps: str, trunks: str) -> dict[str, Finding]:
@@ -255,15 +172,8 @@ def application_checks(speaker: Speaker, application_id: str, answer: Answer[Jso
         code = "application.answer_url" if url.lower().startswith("https:") else "application.answer_url_plain"
     return [
         say(enabled, "inbound", what, elapsed=answer.elapsed),
-        say(code, "inbound", what, url=_without_secrets(url or ""), elapsed=answer.elapsed),
+        say(code, "inbound", what, url=without_query(url or ""), elapsed=answer.elapsed),
     ]
-
-
-def _without_secrets(url: str) -> str:
-    """Leave out of a webhook's URL where hosts keep tokens of their own: what follows "?", and a password."""
-    scheme, slashes, rest = url.partition("?")[0].partition("#")[0].partition("//")
-    host, slash, path = rest.partition("/")
-    return f"{scheme}{slashes}{host.rpartition('@')[2]}{slash}{path}"
 
 
 def inbound_trunk_checks(

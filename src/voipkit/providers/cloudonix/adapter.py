@@ -7,7 +7,7 @@ from functools import partial
 from typing import ClassVar, NoReturn, Self
 
 from voipkit.adapting import routing
-from voipkit.adapting.checking import Answer, ask, ask_together
+from voipkit.adapting.checking import Answer, ask, ask_together, only_if_known
 from voipkit.adapting.numbers import e164
 from voipkit.adapting.transport import HttpOptions
 from voipkit.errors import (
@@ -98,7 +98,8 @@ class Cloudonix:
         found += checks.entry_checks(domain, trunks)
         found += application.value or []
         found += self._outbound(domain, trunks)
-        return CredentialTest(provider=INFO.id, setup_method=self.setup_method, checks=checks.counted(found))
+        counted = only_if_known(found, apart=checks.NEVER_TOLD)
+        return CredentialTest(provider=INFO.id, setup_method=self.setup_method, checks=counted)
 
     def suggest_name(self) -> NameSuggestion:
         """Suggest "Cloudonix: <customer> (<domain>)": 0 requests after `test_credentials`, else 1."""
@@ -319,4 +320,5 @@ def _name(domain: Json) -> NameSuggestion:
 def _verification(
     number: str, number_id: str | None, route: Route | None, found: Iterable[Check]
 ) -> NumberVerification:
-    return NumberVerification(provider=INFO.id, number=number, id=number_id, route=route, checks=checks.counted(found))
+    counted = only_if_known(found, apart=checks.NEVER_TOLD)
+    return NumberVerification(provider=INFO.id, number=number, id=number_id, route=route, checks=counted)

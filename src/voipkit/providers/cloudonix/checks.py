@@ -8,12 +8,12 @@ these codes there is ``<link>.unknown`` for a link that Cloudonix could not be a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any
 
-from voipkit.adapting.checking import Answer, could_not_ask
+from voipkit.adapting.checking import Answer, Finding, Speaker, could_not_ask, either, without_query
 from voipkit.errors import CredentialsRejected, NotFound, PermissionDenied
-from voipkit.models import CarrierObject, Check, CheckStatus, Direction
+from voipkit.models import CarrierObject, Check, Direction
 from voipkit.providers.cloudonix.api import Json, is_called, text
 from voipkit.providers.cloudonix.dnids import Owned, is_drain, spelled
 
@@ -23,7 +23,6 @@ __all__ = [
     "account_checks",
     "application_checks",
     "conflict_of",
-    "counted",
     "default_application",
     "dnids_check",
     "domain_checks",
@@ -47,122 +46,115 @@ NEVER_TOLD = frozenset({"cloudonix.delivery.unknown", "cloudonix.acceptance.unkn
 """Codes of the links that Cloudonix never tells, and that therefore say nothing of this domain."""
 
 
-class _Finding(NamedTuple):
-    """A check's words; ``{what}`` is Cloudonix's object, other braces are filled in where it is said."""
-
-    status: CheckStatus
-    name: str
-    message: str
-    fix: str | None = None
-
-
 # fmt: off
-FINDINGS: dict[str, _Finding] = {
+FINDINGS: dict[str, Finding] = {
     # account
-    "key.accepted": _Finding("pass", "API key", "Cloudonix accepts the API key for the {what}."),
-    "key.rejected": _Finding(
+    "key.accepted": Finding("pass", "API key", "Cloudonix accepts the API key for the {what}."),
+    "key.rejected": Finding(
         "fail", "API key", "Cloudonix does not accept the API key for the domain {domain}.{said}",
         f"Copy the whole key again, or make a new one for this domain: {_KEYS}."),
-    "key.other_domain": _Finding(
+    "key.other_domain": Finding(
         "fail", "API key", "The API key is good, but not for the domain {domain}.{said}",
         f"Use a key of this domain, or correct the domain: {_KEYS}.{{hint}}"),
-    "key.scope": _Finding(
+    "key.scope": Finding(
         "fail", "API key", "The API key is known, but may not look at the domain {domain}.{said}",
         f"Use a key of the domain or of its customer, not one of an application or a subscriber: {_KEYS}."),
-    "domain.not_found": _Finding(
+    "domain.not_found": Finding(
         "fail", "Domain", "Cloudonix has no domain {domain}, or not for this key.", "Correct the domain.{hint}"),
-    "customer.inactive": _Finding(
+    "customer.inactive": Finding(
         "fail", "Customer", "The {what} is not active.", "Ask Cloudonix: support@cloudonix.io."),
-    "dnids.listed": _Finding("pass", "DNIDs", "The API key may list the domain's DNIDs."),
-    "dnids.not_permitted": _Finding(
+    "dnids.listed": Finding("pass", "DNIDs", "The API key may list the domain's DNIDs."),
+    "dnids.not_permitted": Finding(
         "fail", "DNIDs", "The API key is good but may not list the domain's DNIDs.",
         f"Use a key of the domain or of its customer: {_KEYS}."),
     # the domain
-    "domain.active": _Finding("pass", "Domain", "The {what} is active."),
-    "domain.inactive": _Finding("fail", "Domain", "The {what} is not active.", f"Activate it: {_COCKPIT}, Domains."),
-    "domain.active.unknown": _Finding(
+    "domain.active": Finding("pass", "Domain", "The {what} is active."),
+    "domain.inactive": Finding("fail", "Domain", "The {what} is not active.", f"Activate it: {_COCKPIT}, Domains."),
+    "domain.active.unknown": Finding(
         "unknown", "Domain", "Cloudonix does not say whether the {what} is active.",
         f"Look at it: {_COCKPIT}, Domains."),
     # how calls come in
-    "entry.alias": _Finding(
+    "entry.alias": Finding(
         "pass", "Entry", "A call that another carrier addresses to the {what} is let in, without any inbound trunk."),
-    "entry.trunk": _Finding("pass", "Entry", "Calls are let in by the {what}."),
-    "entry.unknown": _Finding(
+    "entry.trunk": Finding("pass", "Entry", "Calls are let in by the {what}."),
+    "entry.unknown": Finding(
         "unknown", "Entry", "The domain has no active automatic alias and no active inbound trunk.",
         f"Add an inbound trunk, or ask Cloudonix where your carrier shall send calls to: {_TRUNKS}."),
-    "delivery.unknown": _Finding(
+    "delivery.unknown": Finding(
         "unknown", "Delivery", "Cloudonix cannot tell whether the carrier that sold the number sends its calls here.",
         "Place a test call."),
     # the application
-    "application.not_named": _Finding(
+    "application.not_named": Finding(
         "skipped", "Application", "No application is named and the domain has no default one, so none was looked at.",
         "Name the application (applicationName) that numbers shall use."),
-    "application.not_found": _Finding(
+    "application.not_found": Finding(
         "fail", "Application", "The domain has no {what}.", f"Correct its name: {_APPS}."),
-    "application.inactive": _Finding("fail", "Application", "The {what} is not active.", f"Activate it: {_APPS}."),
-    "application.active.unknown": _Finding(
+    "application.inactive": Finding("fail", "Application", "The {what} is not active.", f"Activate it: {_APPS}."),
+    "application.active.unknown": Finding(
         "unknown", "Application", "Cloudonix does not say whether the {what} is active.", f"Look at it: {_APPS}."),
-    "application.active": _Finding("pass", "Application", "The {what} is active."),
-    "application.blackhole": _Finding(
+    "application.active": Finding("pass", "Application", "The {what} is active."),
+    "application.blackhole": Finding(
         "fail", "Application", "The {what} drops every call.", f"Name an application of your own: {_APPS}."),
-    "application.built_in": _Finding(
+    "application.built_in": Finding(
         "unknown", "Application", "The {what} is built in; Cloudonix does not show what it does with calls.",
         "Place a test call."),
-    "application.url": _Finding("pass", "URL", "The {what} asks {url} what to do with a call."),
-    "application.url_plain": _Finding(
+    "application.url": Finding("pass", "URL", "The {what} asks {url} what to do with a call."),
+    "application.url_plain": Finding(
         "warn", "URL", "The {what} asks {url}, without TLS: who calls whom can be read on the way.",
         f"Use an https URL: {_APPS}."),
-    "application.no_url": _Finding(
+    "application.no_url": Finding(
         "fail", "URL", "The {what} has no URL: nobody is asked what to do with a call.",
         f"Give it the URL of your server: {_APPS}."),
-    "application.url.unknown": _Finding(
+    "application.url.unknown": Finding(
         "unknown", "URL", "Cloudonix does not show the URL of the {what}.", f"Look at it: {_APPS}."),
     # how calls go out
-    "trunk.none": _Finding(
+    "trunk.none": Finding(
         "fail", "Outbound trunk", "The domain has no outbound trunk: calls cannot leave it.", f"Add one: {_TRUNKS}."),
-    "trunk.not_found": _Finding(
+    "trunk.not_found": Finding(
         "fail", "Outbound trunk", "The domain has no {what}.", f"Correct its name: {_TRUNKS}."),
-    "trunk.wrong_direction": _Finding(
+    "trunk.wrong_direction": Finding(
         "fail", "Outbound trunk", "The {what} is for {is_} calls.", f"Name an outbound trunk: {_TRUNKS}."),
-    "trunk.direction.unknown": _Finding(
+    "trunk.direction.unknown": Finding(
         "unknown", "Outbound trunk", "Cloudonix does not say which calls the {what} is for.",
         f"Look at it: {_TRUNKS}."),
-    "trunk.inactive": _Finding(
+    "trunk.inactive": Finding(
         "fail", "Outbound trunk", "No outbound trunk is active; there is the {what}.", f"Activate it: {_TRUNKS}."),
-    "trunk.active.unknown": _Finding(
+    "trunk.active.unknown": Finding(
         "unknown", "Outbound trunk", "Cloudonix does not say whether the {what} is active.",
         f"Look at it: {_TRUNKS}."),
-    "trunk.active": _Finding("pass", "Outbound trunk", "Calls leave by the {what}."),
-    "acceptance.unknown": _Finding(
+    "trunk.active": Finding("pass", "Outbound trunk", "Calls leave by the {what}."),
+    "acceptance.unknown": Finding(
         "unknown", "Acceptance", "Cloudonix cannot tell whether the carrier behind a trunk takes its calls.",
         "Place a test call."),
     # a number
-    "number.not_e164": _Finding("fail", "Number", "{said}", "{advice}"),
-    "number.not_owned": _Finding(
+    "number.not_e164": Finding("fail", "Number", "{said}", "{advice}"),
+    "number.not_owned": Finding(
         "fail", "Number", "The domain has no DNID of its own for {number}.{default}",
         "Check the number and the domain, or add a DNID: import it with createDnids, or use the cockpit."),
-    "number.owned": _Finding(
+    "number.owned": Finding(
         "pass", "Number", "The domain has a DNID for the number, which is all that Cloudonix knows of it."),
-    "number.active": _Finding("pass", "DNID", "The {what} is active."),
-    "number.inactive": _Finding("fail", "DNID", "The {what} is not active.", f"Activate it: {_DNIDS}."),
-    "number.active.unknown": _Finding(
+    "number.active": Finding("pass", "DNID", "The {what} is active."),
+    "number.inactive": Finding("fail", "DNID", "The {what} is not active.", f"Activate it: {_DNIDS}."),
+    "number.active.unknown": Finding(
         "unknown", "DNID", "Cloudonix does not say whether the {what} is active.", f"Look at it: {_DNIDS}."),
-    "number.routed": _Finding("pass", "Routing", "Calls go to {present}."),
-    "number.routed_elsewhere": _Finding(
+    "number.routed": Finding("pass", "Routing", "Calls go to {present}."),
+    "number.routed_elsewhere": Finding(
         "fail", "Routing", "Calls go to {present}, not to {expected}.",
         "Import it with on_conflict='overwrite' if it should move."),
-    "number.route.unknown": _Finding(
+    "number.route.unknown": Finding(
         "unknown", "Routing", "Cloudonix does not show which application the {what} leads to.",
         f"Look at it: {_DNIDS}."),
-    "number.spelled_twice": _Finding(
+    "number.spelled_twice": Finding(
         "warn", "Spelling", "The {what} sends calls that arrive for {spelled} to {present}.",
         f"Remove it, or give it the same application: {_DNIDS}."),
-    "number.pattern.unknown": _Finding(
+    "number.pattern.unknown": Finding(
         "unknown", "Patterns", "The {what} ('{spelled}') may take this number's calls, and leads to {present};"
         " Cloudonix does not document which of two DNIDs that match wins.",
         f"Narrow the pattern, or give it the same application: {_DNIDS}."),
 }
 # fmt: on
+
+_say = Speaker("cloudonix", FINDINGS).say
 
 
 # --- the account and the domain --------------------------------------------------------------------------------------
@@ -214,7 +206,7 @@ def domain_checks(domain: Answer[Json], direction: Direction) -> list[Check]:
     raw = domain.value
     if raw is None:
         return [could_not_ask("Domain", direction, "cloudonix.domain", domain)]
-    code = _either(raw.get("active"), "domain.active", "domain.inactive", "domain.active.unknown")
+    code = either(raw.get("active"), "domain.active", "domain.inactive", "domain.active.unknown")
     return [_say(code, direction, _domain(raw))]
 
 
@@ -283,7 +275,7 @@ def trunk_checks(trunks: Answer[list[Json]], named: str | None) -> list[Check]:
             code = "trunk.wrong_direction" if is_ else "trunk.direction.unknown"
             return [_say(code, "outbound", _trunk(chosen[0]), is_=is_ or "", elapsed=took), never_told]
     best = min(chosen, key=lambda trunk: (trunk.get("active") is not True, trunk.get("active") is False))
-    code = _either(best.get("active"), "trunk.active", "trunk.inactive", "trunk.active.unknown")
+    code = either(best.get("active"), "trunk.active", "trunk.inactive", "trunk.active.unknown")
     return [_say(code, "outbound", _trunk(best), elapsed=took), never_told]
 
 
@@ -314,7 +306,7 @@ def application_checks(named: str, answer: Answer[Json]) -> list[Check]:
             return [_say("application.not_found", "inbound", what, elapsed=took)]
         return [could_not_ask("Application", "inbound", "cloudonix.application", answer, what)]
     what = _application(raw)
-    code = _either(raw.get("active"), "application.active", "application.inactive", "application.active.unknown")
+    code = either(raw.get("active"), "application.active", "application.inactive", "application.active.unknown")
     found = [_say(code, "inbound", what, elapsed=took)]
     if is_drain(raw):
         return [_say("application.blackhole", "inbound", what, elapsed=took)]
@@ -325,14 +317,7 @@ def application_checks(named: str, answer: Answer[Json]) -> list[Check]:
         code = "application.no_url" if raw.get("url") == "" else "application.url.unknown"
     else:
         code = "application.url" if url.lower().startswith("https:") else "application.url_plain"
-    return [*found, _say(code, "inbound", what, url=_without_secrets(url or ""))]
-
-
-def _without_secrets(url: str) -> str:
-    """Leave out of a webhook's URL where hosts keep tokens of their own: what follows "?", and a password."""
-    scheme, slashes, rest = url.partition("?")[0].partition("#")[0].partition("//")
-    host, slash, path = rest.partition("/")
-    return f"{scheme}{slashes}{host.rpartition('@')[2]}{slash}{path}"
+    return [*found, _say(code, "inbound", what, url=without_query(url or ""))]
 
 
 # --- a number --------------------------------------------------------------------------------------------------------
@@ -361,7 +346,7 @@ def number_checks(number: str, owned: Owned, named: str | None, target: Answer[J
     """
     raw = owned.raw
     what = _dnid(raw, number)
-    active = _either(raw.get("active"), "number.active", "number.inactive", "number.active.unknown")
+    active = either(raw.get("active"), "number.active", "number.inactive", "number.active.unknown")
     found = [
         _say("number.owned", "account", what),
         _say(active, "inbound", what),
@@ -406,27 +391,6 @@ def conflict_of(owned: Owned) -> str:
 # --- words -----------------------------------------------------------------------------------------------------------
 
 
-def counted(checks: Iterable[Check]) -> tuple[Check, ...]:
-    """Count no pass in a direction of which a link is not known: a chain is as good as that link."""
-    listed = list(checks)
-    open_ends = {check.direction for check in listed if check.status == "unknown" and check.code not in NEVER_TOLD}
-    open_ends.discard("account")
-    return tuple(
-        check.model_copy(
-            update={"status": "skipped", "message": f"{check.message} (Not counted: another link is not known.)"}
-        )
-        if check.status == "pass" and check.direction in open_ends
-        else check
-        for check in listed
-    )
-
-
-def _either(flag: object, yes: str, no: str, unknown: str) -> str:
-    if isinstance(flag, bool):
-        return yes if flag else no
-    return unknown
-
-
 def _domain(raw: Json) -> CarrierObject:
     return CarrierObject(type="domain", id=text(raw.get("id")), name=text(raw.get("domain")))
 
@@ -449,20 +413,3 @@ def _shown(dnid: Json) -> str:
     if isinstance(application, Mapping) and text(application.get("id")) == application_id:
         return str(_application(application))
     return f"application {application_id}" if application_id else "an application that is not shown"
-
-
-def _say(
-    code: str, direction: Direction, what: CarrierObject | None = None, *, elapsed: float = 0.0, **words: Any
-) -> Check:
-    finding = FINDINGS[code]
-    filled = {"what": str(what or "")} | words
-    return Check(
-        name=finding.name,
-        direction=direction,
-        status=finding.status,
-        code=f"cloudonix.{code}",
-        message=finding.message.format_map(filled),
-        fix=finding.fix.format_map(filled) if finding.fix else None,
-        object=what,
-        elapsed=elapsed,
-    )

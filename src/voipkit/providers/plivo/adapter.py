@@ -7,7 +7,7 @@ from functools import partial
 from typing import ClassVar, NoReturn, Self
 
 from voipkit.adapting import routing
-from voipkit.adapting.checking import Answer, ask, ask_together
+from voipkit.adapting.checking import Answer, ask, ask_together, only_if_known
 from voipkit.adapting.numbers import canonical, country_of, e164, minor_units
 from voipkit.adapting.transport import HttpOptions
 from voipkit.errors import (
@@ -108,8 +108,8 @@ class Plivo:
             found += outbound.value or []
         if first.error is None:
             self._learnt = _name(self._auth_id, account.value, first.value)
-        counted = dialect.only_if_known(found, apart=checks.NEVER_TOLD)
-        return CredentialTest(provider=INFO.id, setup_method=self.setup_method, checks=tuple(counted))
+        counted = only_if_known(found, apart=checks.NEVER_TOLD)
+        return CredentialTest(provider=INFO.id, setup_method=self.setup_method, checks=counted)
 
     def suggest_name(self) -> NameSuggestion:
         """Suggest "Plivo: <account name> (<number>)": 0 requests after `test_credentials`, else 2."""
@@ -332,5 +332,5 @@ def _name(auth_id: str, account: Json | None, first: Json | None) -> NameSuggest
 def _verification(
     number: str, number_id: str | None, route: Route | None, found: Iterable[Check]
 ) -> NumberVerification:
-    counted = dialect.only_if_known(found, apart=checks.NEVER_TOLD)
-    return NumberVerification(provider=INFO.id, number=number, id=number_id, route=route, checks=tuple(counted))
+    counted = only_if_known(found, apart=checks.NEVER_TOLD)
+    return NumberVerification(provider=INFO.id, number=number, id=number_id, route=route, checks=counted)

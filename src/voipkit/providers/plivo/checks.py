@@ -11,12 +11,12 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-from voipkit.adapting.checking import Answer
+from voipkit.adapting.checking import Answer, Finding, Speaker, either
 from voipkit.adapting.numbers import canonical
 from voipkit.errors import CredentialsRejected, NotFound, PermissionDenied
 from voipkit.models import CarrierObject, Check, Route
 from voipkit.models.base import now
-from voipkit.providers._plivo_dialect import Finding, Json, Speaker, decimal, either, shared_findings, text
+from voipkit.providers._plivo_dialect import Json, decimal, shared_findings, text
 
 __all__ = [
     "FINDINGS",
@@ -119,7 +119,7 @@ FINDINGS: dict[str, Finding] = shared_findings("Plivo", _APPS, _TRUNKS) | {
 
 
 SPEAKER = Speaker("plivo", FINDINGS)
-NEVER_TOLD = "plivo.geo.unknown"
+NEVER_TOLD = frozenset({"plivo.geo.unknown"})
 """The link that Plivo's API shows of no account."""
 ON = frozenset({"enabled"})
 """The statuses in which a trunk works."""

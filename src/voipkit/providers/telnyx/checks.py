@@ -11,11 +11,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
-from typing import Any, NamedTuple
+from typing import Any
 
-from voipkit.adapting.checking import Answer, could_not_ask
+from voipkit.adapting.checking import Answer, Finding, Speaker, could_not_ask, either
 from voipkit.errors import CredentialsRejected, NotFound, PermissionDenied
-from voipkit.models import CarrierObject, Check, CheckStatus, Direction
+from voipkit.models import CarrierObject, Check, Direction
 
 __all__ = [
     "ACTIVE",
@@ -47,123 +47,115 @@ _NUMBERS = "portal.telnyx.com, Numbers > My Numbers"
 _D_CODES = "https://developers.telnyx.com/docs/voice/sip-trunking/troubleshooting/response-codes"
 
 
-class _Finding(NamedTuple):
-    """A check's words; ``{what}`` is the carrier's object, other braces are filled in where it is said."""
-
-    status: CheckStatus
-    name: str
-    message: str
-    fix: str | None = None
-    vendor_code: str | None = None
-
-
 # fmt: off
-FINDINGS: dict[str, _Finding] = {
+FINDINGS: dict[str, Finding] = {
     # account
-    "key.accepted": _Finding("pass", "API key", "Telnyx accepts the API key."),
-    "key.rejected": _Finding("fail", "API key", "{said}", "{advice}"),
-    "numbers.listed": _Finding("pass", "Phone numbers", "The API key may list the account's phone numbers."),
-    "numbers.not_permitted": _Finding(
+    "key.accepted": Finding("pass", "API key", "Telnyx accepts the API key."),
+    "key.rejected": Finding("fail", "API key", "{said}", "{advice}"),
+    "numbers.listed": Finding("pass", "Phone numbers", "The API key may list the account's phone numbers."),
+    "numbers.not_permitted": Finding(
         "fail", "Phone numbers", "The API key is valid but may not list the account's phone numbers.",
         f"Give the key the Numbers permission: {_KEYS}."),
     # a connection
-    "connection.not_named": _Finding(
+    "connection.not_named": Finding(
         "skipped", "Connection", "No connection is named, so it was not looked at what calls would meet.",
         "Name the connection (connectionId) that numbers shall use.{hint}"),
-    "connection.not_found": _Finding(
+    "connection.not_found": Finding(
         "fail", "Connection", "The account has no {what}.",
         f"Copy the id of a connection of this account: {_TRUNKS}."),
-    "connection.inactive": _Finding(
+    "connection.inactive": Finding(
         "fail", "Connection", "The {what} is switched off.", f"Switch it on: {_TRUNKS}.", "D18"),
-    "connection.active.unknown": _Finding(
+    "connection.active.unknown": Finding(
         "unknown", "Connection", "Telnyx does not say whether the {what} is active.", f"Look at it: {_TRUNKS}."),
-    "connection.active": _Finding("pass", "Connection", "The {what} is active."),
+    "connection.active": Finding("pass", "Connection", "The {what} is active."),
     # where it delivers calls to
-    "connection.endpoint": _Finding("pass", "Endpoint", "Calls are delivered to {where}."),
-    "connection.no_fqdn": _Finding(
+    "connection.endpoint": Finding("pass", "Endpoint", "Calls are delivered to {where}."),
+    "connection.no_fqdn": Finding(
         "fail", "Endpoint", "The {what} has no FQDN: Telnyx has nowhere to send calls to.",
         f"Add the host name of your SIP server to it: {_TRUNKS}."),
-    "connection.no_ip": _Finding(
+    "connection.no_ip": Finding(
         "fail", "Endpoint", "The {what} has no IP address: Telnyx has nowhere to send calls to.",
         f"Add the IP address of your SIP server to it: {_TRUNKS}."),
-    "connection.no_webhook": _Finding(
+    "connection.no_webhook": Finding(
         "fail", "Endpoint", "The {what} has no webhook URL: nobody is told of calls.",
         f"Give it the URL of your server: {_TRUNKS}."),
-    "connection.not_registered": _Finding(
+    "connection.not_registered": Finding(
         "warn", "Endpoint", "No SIP endpoint is registered with the {what} now (Telnyx says '{where}').",
         "Register your SIP server or phone with it; until then incoming calls reach nobody."),
-    "connection.endpoint.unknown": _Finding(
+    "connection.endpoint.unknown": Finding(
         "unknown", "Endpoint", "Telnyx does not say where the {what} delivers calls to.", "Place a test call."),
     # what lets it place calls
-    "connection.no_outbound_profile": _Finding(
+    "connection.no_outbound_profile": Finding(
         "fail", "Outbound voice profile", "The {what} has no outbound voice profile: every outgoing call is refused.",
         f"Assign one in the connection's outbound settings: {_TRUNKS}.", "D38"),
-    "profile.not_found": _Finding(
+    "profile.not_found": Finding(
         "fail", "Outbound voice profile", "The account has no {what}.",
         f"Assign a profile that exists to the connection: {_TRUNKS}."),
-    "profile.disabled": _Finding(
+    "profile.disabled": Finding(
         "fail", "Outbound voice profile", "The {what} is disabled.", f"Enable it: {_PROFILES}."),
-    "profile.enabled.unknown": _Finding(
+    "profile.enabled.unknown": Finding(
         "unknown", "Outbound voice profile", "Telnyx does not say whether the {what} is enabled.",
         f"Look at it: {_PROFILES}."),
-    "profile.enabled": _Finding("pass", "Outbound voice profile", "The {what} is enabled."),
-    "profile.destination_allowed": _Finding(
+    "profile.enabled": Finding("pass", "Outbound voice profile", "The {what} is enabled."),
+    "profile.destination_allowed": Finding(
         "pass", "Allowed destinations", "The {what} allows calls to {countries}."),
-    "profile.destination_not_allowed": _Finding(
+    "profile.destination_not_allowed": Finding(
         "fail", "Allowed destinations", "The {what} does not allow calls to {countries}.",
         f"Add {{countries}} to its allowed destinations: {_PROFILES}.", "D12"),
-    "profile.destination.unknown": _Finding(
+    "profile.destination.unknown": Finding(
         "unknown", "Allowed destinations", "It is not known whether the {what} allows the calls that will be placed.",
         "Name the countries in the SIP configuration (destinations)."),
-    "account.credit": _Finding("pass", "Credit", "The account may spend {amount}."),
-    "account.no_credit": _Finding(
+    "account.credit": Finding("pass", "Credit", "The account may spend {amount}."),
+    "account.no_credit": Finding(
         "fail", "Credit", "The account may spend {amount}: Telnyx refuses calls.",
         "Add funds: portal.telnyx.com, Billing.", "D19"),
-    "account.credit.unknown": _Finding(
+    "account.credit.unknown": Finding(
         "unknown", "Credit", "Telnyx does not say how much the account may spend.",
         "Look at it: portal.telnyx.com, Billing."),
     # a number
-    "number.not_e164": _Finding("fail", "Number", "{said}", "{advice}"),
-    "number.not_owned": _Finding(
+    "number.not_e164": Finding("fail", "Number", "{said}", "{advice}"),
+    "number.not_owned": Finding(
         "fail", "Number", "{number} is not in this Telnyx account.",
         "Check the number, and that the API key is of the account that owns it."),
-    "number.owned": _Finding("pass", "Number", "The number is in this account."),
-    "number.active": _Finding("pass", "Status", "The number is active."),
-    "number.active.unknown": _Finding(
+    "number.owned": Finding("pass", "Number", "The number is in this account."),
+    "number.active": Finding("pass", "Status", "The number is active."),
+    "number.active.unknown": Finding(
         "unknown", "Status", "Telnyx does not say whether the number is active.", f"Look at it: {_NUMBERS}."),
-    "number.not_active": _Finding(
+    "number.not_active": Finding(
         "fail", "Status", "The number is not active: its status is '{status}'.",
         f"Finish what it waits for: {_NUMBERS}."),
-    "number.leaving": _Finding(
+    "number.leaving": Finding(
         "warn", "Status", "The number is being ported away; it works until the port completes.",
         "Cancel the port if it is not wanted."),
-    "number.routed": _Finding("pass", "Routing", "Calls go to connection {present}."),
-    "number.not_routed": _Finding(
+    "number.routed": Finding("pass", "Routing", "Calls go to connection {present}."),
+    "number.not_routed": Finding(
         "fail", "Routing", "The number has no connection: its calls go nowhere.",
         "Import it with a route, or assign a connection in the portal."),
-    "number.routed_elsewhere": _Finding(
+    "number.routed_elsewhere": Finding(
         "fail", "Routing", "Calls go to connection {present}, not to connection {expected}.",
         "Import it with on_conflict='overwrite' if it should move."),
-    "number.not_forwarded": _Finding("pass", "Call forwarding", "Calls are not forwarded."),
-    "number.forwarded": _Finding(
+    "number.not_forwarded": Finding("pass", "Call forwarding", "Calls are not forwarded."),
+    "number.forwarded": Finding(
         "fail", "Call forwarding", "Every call is forwarded to {target} and never reaches the connection.",
         f"Switch call forwarding off if it is not wanted: {_NUMBERS}."),
-    "number.forwarded_on_failure": _Finding(
+    "number.forwarded_on_failure": Finding(
         "warn", "Call forwarding", "Calls that the connection does not take are forwarded to {target}.",
         f"Switch call forwarding off if it is not wanted: {_NUMBERS}."),
-    "number.forwarding.unknown": _Finding(
+    "number.forwarding.unknown": Finding(
         "unknown", "Call forwarding", "Telnyx does not show whether calls are forwarded.",
         f"Look at it: {_NUMBERS}."),
-    "number.translated": _Finding(
+    "number.translated": Finding(
         "warn", "Translated number", "Calls arrive with {target} as the called number.",
         f"Clear the translated number if it is not wanted: {_NUMBERS}."),
-    "number.voice": _Finding("pass", "Voice", "The number can take voice calls."),
-    "number.no_voice": _Finding(
+    "number.voice": Finding("pass", "Voice", "The number can take voice calls."),
+    "number.no_voice": Finding(
         "fail", "Voice", "The number cannot take voice calls.", "Use a number with the voice feature."),
-    "number.voice.unknown": _Finding(
+    "number.voice.unknown": Finding(
         "unknown", "Voice", "Telnyx does not say whether the number can take voice calls.", "Place a test call."),
 }
 # fmt: on
+
+_say = Speaker("telnyx", FINDINGS, codes_url=_D_CODES).say
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,7 +280,7 @@ def _connection_check(path: Path, direction: Direction) -> Check:
             return _say("connection.not_found", direction, what, elapsed=elapsed)
         return could_not_ask("Connection", direction, "telnyx.connection", path.connection, what)
     active = raw.get("active")
-    code = _either(active, "connection.active", "connection.inactive", "connection.active.unknown")
+    code = either(active, "connection.active", "connection.inactive", "connection.active.unknown")
     return _say(code, direction, _connection(path.id, raw), elapsed=elapsed)
 
 
@@ -326,7 +318,7 @@ def _profile_checks(profile_id: str | None, profile: Answer[Json], destinations:
         if isinstance(profile.error, NotFound):
             return [_say("profile.not_found", "outbound", what, elapsed=profile.elapsed)]
         return [could_not_ask("Outbound voice profile", "outbound", "telnyx.profile", profile, what)]
-    code = _either(raw.get("enabled"), "profile.enabled", "profile.disabled", "profile.enabled.unknown")
+    code = either(raw.get("enabled"), "profile.enabled", "profile.disabled", "profile.enabled.unknown")
     enabled = _say(code, "outbound", what, elapsed=profile.elapsed)
     allowed = raw.get("whitelisted_destinations")
     if not destinations or not isinstance(allowed, list):
@@ -412,7 +404,7 @@ def _voice_check(number: str, features: Answer[Mapping[str, bool]], what: Carrie
     if features.error is not None:
         return could_not_ask("Voice", "inbound", "telnyx.number.voice", features, what)
     can_talk = (features.value or {}).get(number)
-    code = _either(can_talk, "number.voice", "number.no_voice", "number.voice.unknown")
+    code = either(can_talk, "number.voice", "number.no_voice", "number.voice.unknown")
     return _say(code, "inbound", what, elapsed=features.elapsed)
 
 
@@ -441,12 +433,6 @@ def notes_of(status: str | None, settings: Json | None) -> tuple[str, ...]:
 # --- words -----------------------------------------------------------------------------------------------------------
 
 
-def _either(flag: object, yes: str, no: str, unknown: str) -> str:
-    if isinstance(flag, bool):
-        return yes if flag else no
-    return unknown
-
-
 def _shown(number: Json) -> str:
     name = text(number.get("connection_name"))
     return f"{number['connection_id']} '{name}'" if name else str(number["connection_id"])
@@ -455,22 +441,3 @@ def _shown(number: Json) -> str:
 def _connection(connection_id: str, raw: Json) -> CarrierObject:
     kind = text(raw.get("record_type")) or "connection"
     return CarrierObject(type=kind, id=connection_id, name=text(raw.get("connection_name")))
-
-
-def _say(
-    code: str, direction: Direction, what: CarrierObject | None = None, *, elapsed: float = 0.0, **words: str
-) -> Check:
-    finding = FINDINGS[code]
-    filled = {"what": str(what or "")} | words
-    return Check(
-        name=finding.name,
-        direction=direction,
-        status=finding.status,
-        code=f"telnyx.{code}",
-        message=finding.message.format_map(filled),
-        fix=finding.fix.format_map(filled) if finding.fix else None,
-        object=what,
-        vendor_code=finding.vendor_code,
-        docs_url=_D_CODES if finding.vendor_code else None,
-        elapsed=elapsed,
-    )

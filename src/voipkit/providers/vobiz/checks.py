@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from voipkit.adapting.checking import Answer
+from voipkit.adapting.checking import Answer, Finding, Speaker, either
 from voipkit.errors import CredentialsRejected, NotFound, PermissionDenied
 from voipkit.models import CarrierObject, Check, Route
-from voipkit.providers._plivo_dialect import Finding, Json, Speaker, decimal, either, shared_findings, text
+from voipkit.providers._plivo_dialect import Json, decimal, shared_findings, text
 
 __all__ = [
     "FINDINGS",
@@ -116,7 +116,7 @@ FINDINGS: dict[str, Finding] = shared_findings(
 # fmt: on
 
 SPEAKER = Speaker("vobiz", FINDINGS)
-NEVER_TOLD = "vobiz.destinations.unknown"
+NEVER_TOLD = frozenset({"vobiz.destinations.unknown"})
 """The link that Vobiz's API shows of no account."""
 ON = frozenset({"enabled", "active"})
 """The statuses in which a trunk works: requests say ``enabled``, answers may say ``active``."""

@@ -8,7 +8,7 @@ from functools import lru_cache, partial
 from typing import ClassVar, NoReturn, Self
 
 from voipkit.adapting import routing
-from voipkit.adapting.checking import Answer, ask, ask_together
+from voipkit.adapting.checking import Answer, ask, ask_together, only_if_known
 from voipkit.adapting.numbers import canonical, e164
 from voipkit.adapting.transport import HttpOptions
 from voipkit.errors import InvalidNumber, NotFound, ProviderError, UnexpectedResponse, Unsupported
@@ -102,7 +102,7 @@ class Vonage:
             found += checks.price_checks(prices, destinations, proves=named is not None)
         if glance.error is None and (application.error is None or isinstance(application.error, NotFound)):
             self._learnt = self._name(application.value, first)
-        return CredentialTest(provider=INFO.id, setup_method=self.setup_method, checks=tuple(checks.honest(found)))
+        return CredentialTest(provider=INFO.id, setup_method=self.setup_method, checks=only_if_known(found))
 
     def suggest_name(self) -> NameSuggestion:
         """Name the application and its first number; without one the API key, for Vonage shows no account name.
@@ -405,6 +405,4 @@ def _known(answer: Answer[Json | None]) -> Answer[Json]:
 def _verification(
     number: str, number_id: str | None, route: Route | None, found: Iterable[Check]
 ) -> NumberVerification:
-    return NumberVerification(
-        provider=INFO.id, number=number, id=number_id, route=route, checks=tuple(checks.honest(found))
-    )
+    return NumberVerification(provider=INFO.id, number=number, id=number_id, route=route, checks=only_if_known(found))

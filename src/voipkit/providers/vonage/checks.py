@@ -5,19 +5,19 @@ application's answer URL. Outbound: the application's voice capability and key, 
 price. `FINDINGS` holds every check's words; the functions below it say when each is said. Beside these codes there is
 ``<link>.unknown`` for a link that Vonage could not be asked about.
 
-A direction counts as working only when every link is known: `honest` sees to that.
+A direction counts as working only when every link is known: `voipkit.adapting.checking.only_if_known` sees to that.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal, InvalidOperation
-from typing import Any, NamedTuple
+from typing import Any
 
-from voipkit.adapting.checking import Answer, could_not_ask
+from voipkit.adapting.checking import Answer, Finding, Speaker, could_not_ask
 from voipkit.errors import CredentialsRejected, InvalidNumber, NotFound, PermissionDenied
-from voipkit.models import CarrierObject, Check, CheckStatus, Direction, ProviderNumber, Route
+from voipkit.models import CarrierObject, Check, Direction, ProviderNumber, Route
 from voipkit.providers.vonage.settings import text
 
 __all__ = [
@@ -25,7 +25,6 @@ __all__ = [
     "account_checks",
     "application_checks",
     "credit_check",
-    "honest",
     "not_e164_check",
     "not_named_checks",
     "not_owned_check",
@@ -43,114 +42,97 @@ _NUMBERS = "dashboard.nexmo.com, Numbers > Your numbers"
 _SIP = "https://developer.vonage.com/en/sip/overview"
 
 
-class _Finding(NamedTuple):
-    """A check's words; ``{what}`` is the carrier's object, other braces are filled in where it is said."""
-
-    status: CheckStatus
-    name: str
-    message: str
-    fix: str | None = None
-
-
 # fmt: off
-FINDINGS: dict[str, _Finding] = {
+FINDINGS: dict[str, Finding] = {
     # account
-    "key.accepted": _Finding("pass", "API key", "Vonage accepts the API key and secret."),
-    "key.rejected": _Finding("fail", "API key", "{said}", "{advice}"),
-    "key.not_permitted": _Finding(
+    "key.accepted": Finding("pass", "API key", "Vonage accepts the API key and secret."),
+    "key.rejected": Finding("fail", "API key", "{said}", "{advice}"),
+    "key.not_permitted": Finding(
         "fail", "API key", "Vonage knows the API key but lets it see neither numbers nor balance.", "{advice}"),
-    "account.not_found": _Finding("fail", "Account", "Vonage has no account for this API key.", "{advice}"),
-    "numbers.listed": _Finding("pass", "Phone numbers", "The API key may list the account's phone numbers."),
-    "numbers.not_permitted": _Finding(
+    "account.not_found": Finding("fail", "Account", "Vonage has no account for this API key.", "{advice}"),
+    "numbers.listed": Finding("pass", "Phone numbers", "The API key may list the account's phone numbers."),
+    "numbers.not_permitted": Finding(
         "fail", "Phone numbers", "The API key is valid but may not list the account's phone numbers.", "{advice}"),
-    "numbers.empty": _Finding(
+    "numbers.empty": Finding(
         "skipped", "Phone numbers", "Vonage lists no phone number for this account.",
         f"Rent or port a number: {_NUMBERS}."),
     # an application
-    "application.not_named": _Finding(
+    "application.not_named": Finding(
         "skipped", "Application", "No application is named, so it was not looked at what calls would meet.",
         "Name the application (applicationId) that numbers shall use, or verify a number that is forwarded to SIP."
         "{hint}"),
-    "application.not_found": _Finding(
+    "application.not_found": Finding(
         "fail", "Application", "The account has no {what}.",
         f"Copy the id of one of its applications: {_APPLICATIONS}."),
-    "application.no_voice": _Finding(
+    "application.no_voice": Finding(
         "fail", "Application", "The {what} has no voice capability.", f"Switch Voice on: {_APPLICATIONS}."),
-    "application.voice": _Finding("pass", "Application", "The {what} has the voice capability."),
-    "application.voice.unknown": _Finding(
+    "application.voice": Finding("pass", "Application", "The {what} has the voice capability."),
+    "application.voice.unknown": Finding(
         "unknown", "Application", "Vonage does not say what the {what} can do.", f"Look at it: {_APPLICATIONS}."),
-    "application.answer_url": _Finding("pass", "Answer URL", "The {what} asks {where} what to do with calls."),
-    "application.no_answer_url": _Finding(
+    "application.answer_url": Finding("pass", "Answer URL", "The {what} asks {where} what to do with calls."),
+    "application.no_answer_url": Finding(
         "fail", "Answer URL", "The {what} has no answer URL: nobody is asked what to do with calls.",
         f"Set the answer URL of your server: {_APPLICATIONS}."),
-    "application.key": _Finding(
+    "application.key": Finding(
         "pass", "Application key", "The {what} has a public key; calls are placed with the private one, which your "
         "program holds and voipkit does not ask for."),
-    "application.key.unknown": _Finding(
+    "application.key.unknown": Finding(
         "unknown", "Application key", "Vonage shows no public key of the {what}, without which it can place no call.",
         f"Look at it: {_APPLICATIONS}."),
     # what lets calls be placed
-    "sip.outbound.unknown": _Finding(
+    "sip.outbound.unknown": Finding(
         "unknown", "SIP", "A SIP server places calls at sip.nexmo.com with the API key and secret; no API of Vonage "
         "says whether they would be accepted there.", f"Place a test call; see {_SIP}."),
-    "account.credit": _Finding("pass", "Credit", "The account has {amount}."),
-    "account.credit_reload": _Finding(
+    "account.credit": Finding("pass", "Credit", "The account has {amount}."),
+    "account.credit_reload": Finding(
         "warn", "Credit", "The account has {amount}; it is topped up automatically.",
         "See whether the last top-up failed: dashboard.nexmo.com, Billing."),
-    "account.no_credit": _Finding(
+    "account.no_credit": Finding(
         "fail", "Credit", "The account has {amount} and is not topped up automatically.",
         "Add funds: dashboard.nexmo.com, Billing. With a contract that is paid afterwards, look at its credit limit."),
-    "account.credit.unknown": _Finding(
+    "account.credit.unknown": Finding(
         "unknown", "Credit", "Vonage does not say how much the account has.",
         "Look at it: dashboard.nexmo.com, Billing."),
-    "price": _Finding("pass", "Destination", "Vonage sells calls to {countries}."),
-    "price.not_listed": _Finding(
+    "price": Finding("pass", "Destination", "Vonage sells calls to {countries}."),
+    "price.not_listed": Finding(
         "unknown", "Destination", "Vonage's price list for calls to {countries} is empty.",
         "Place a test call, or ask Vonage support."),
-    "price.not_asked": _Finding(
+    "price.not_asked": Finding(
         "unknown", "Destination", "This test does not look up prices of calls to {countries}.",
         "Verify a number: that looks at every destination."),
-    "price.no_destination": _Finding(
+    "price.no_destination": Finding(
         "unknown", "Destination", "No destination is named, and there is no number whose country could stand for one.",
         "Name the countries in the SIP configuration (destinations)."),
     # a number
-    "number.not_e164": _Finding("fail", "Number", "{said}", "{advice}"),
-    "number.not_owned": _Finding(
+    "number.not_e164": Finding("fail", "Number", "{said}", "{advice}"),
+    "number.not_owned": Finding(
         "fail", "Number", "{number} is not in this Vonage account.",
         "Check the number, and that the API key is of the account that owns it; a sub-account has a key of its own."),
-    "number.owned": _Finding("pass", "Number", "The number is in this account."),
-    "number.voice": _Finding("pass", "Voice", "The number can take voice calls."),
-    "number.no_voice": _Finding(
+    "number.owned": Finding("pass", "Number", "The number is in this account."),
+    "number.voice": Finding("pass", "Voice", "The number can take voice calls."),
+    "number.no_voice": Finding(
         "fail", "Voice", "The number cannot take voice calls.", "Use a number with the VOICE feature."),
-    "number.voice.unknown": _Finding(
+    "number.voice.unknown": Finding(
         "unknown", "Voice", "Vonage does not say whether the number can take voice calls.", "Place a test call."),
-    "number.routed": _Finding("pass", "Routing", "Calls go to {present}."),
-    "number.not_routed": _Finding(
+    "number.routed": Finding("pass", "Routing", "Calls go to {present}."),
+    "number.not_routed": Finding(
         "fail", "Routing", "The number has neither an application nor a forwarding: its calls go nowhere.",
         "Import it with a route."),
-    "number.routed_elsewhere": _Finding(
+    "number.routed_elsewhere": Finding(
         "fail", "Routing", "Calls go to {present}, not to {expected}.",
         "Import it with on_conflict='overwrite' if it should move."),
-    "number.forwarded_to_phone": _Finding(
+    "number.forwarded_to_phone": Finding(
         "fail", "Routing", "Every call is forwarded to the phone number {present}; a forwarding goes before an "
         "application.", "Import it with a route and on_conflict='overwrite' if it should move."),
-    "number.routing.unknown": _Finding(
+    "number.routing.unknown": Finding(
         "unknown", "Routing", "Calls go to {present}, which voipkit does not know.", f"Look at it: {_NUMBERS}."),
-    "number.limited.unknown": _Finding(
+    "number.limited.unknown": Finding(
         "unknown", "Limitation", "Vonage lists limitations of its voice calls ({limits}); it is not documented "
         "whether they name what it can reach or what it cannot.", "Place a test call, or ask Vonage support."),
 }
 # fmt: on
 
-
-def honest(checks: Iterable[Check]) -> list[Check]:
-    """Keep a direction from counting as working while one of its links is unknown: its passes prove nothing then."""
-    listed = list(checks)
-    open_ = {check.direction for check in listed if check.status == "unknown" and check.direction != "account"}
-    return [
-        check.model_copy(update={"status": "skipped"}) if check.status == "pass" and check.direction in open_ else check
-        for check in listed
-    ]
+_say = Speaker("vonage", FINDINGS).say
 
 
 # --- the account -----------------------------------------------------------------------------------------------------
@@ -389,20 +371,3 @@ def _user_and_host(uri: str) -> tuple[str, str]:
 
 def _unproven(check: Check) -> Check:
     return check.model_copy(update={"status": "skipped"}) if check.status == "pass" else check
-
-
-def _say(
-    code: str, direction: Direction, what: CarrierObject | None = None, *, elapsed: float = 0.0, **words: str
-) -> Check:
-    finding = FINDINGS[code]
-    filled = {"what": str(what or "")} | words
-    return Check(
-        name=finding.name,
-        direction=direction,
-        status=finding.status,
-        code=f"vonage.{code}",
-        message=finding.message.format_map(filled),
-        fix=finding.fix.format_map(filled) if finding.fix else None,
-        object=what,
-        elapsed=elapsed,
-    )
