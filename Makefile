@@ -12,7 +12,7 @@ export VOIPKIT_VENDOR_SPECS := $(CURDIR)/../shared/specs
 endif
 endif
 
-.PHONY: help demo test lint types layers unit docs notebook wheel generate bench clean
+.PHONY: help demo test lint types layers unit checkout docs notebook wheel outside generate matrix record bench clean
 
 help:
 	@echo "make demo      run the whole job on the embedded sandbox: test, prove, list, import, verify, put back"
@@ -20,18 +20,23 @@ help:
 	@echo "  make lint      ruff: rules and format"
 	@echo "  make types     mypy --strict"
 	@echo "  make layers    who may import whom"
-	@echo "  make unit      pytest, warnings as errors"
+	@echo "  make checkout  pytest, warnings as errors: the tests that are about the checkout itself"
 	@echo "  make docs      the documentation, strictly; the result is in site/"
 	@echo "  make notebook  run docs/notebooks"
-	@echo "  make wheel     build the wheel and run the tests against it"
+	@echo "  make wheel     build the wheel and run all other tests against it, warnings as errors"
+	@echo "  make outside   install a stranger's carrier beside the wheel and use it"
+	@echo "make unit      pytest, all of it, on the checkout: quicker to start than make wheel"
 	@echo "make generate  write the generated parts of README and docs"
+	@echo "make matrix    hold every carrier against the contract, and draw the feature matrix; takes minutes"
+	@echo "make record    record the cassettes anew, from the sandbox"
 	@echo "make bench     the benchmarks"
 	@echo "make clean     remove what these commands made"
 
 demo: .venv/.demo
 	@$(PY) -m voipkit.cli demo
 
-test: lint types layers unit docs notebook wheel
+# Each test runs once: against the wheel, as users get it, or on the checkout where it is about the checkout.
+test: lint types layers checkout docs notebook wheel outside
 	@echo "make test: all passed"
 
 lint: .venv/.dev
@@ -47,6 +52,9 @@ layers: .venv/.dev
 unit: .venv/.dev
 	$(PY) -m pytest -n 2
 
+checkout: .venv/.dev
+	$(PY) -m pytest -n 2 $$($(PY) tools/test_wheel.py --checkout)
+
 docs: .venv/.dev
 	$(PY) tools/generate.py --check
 	@# not --quiet: it would hide warnings from --strict as well
@@ -58,8 +66,18 @@ notebook: .venv/.dev
 wheel: .venv/.dev
 	$(PY) tools/test_wheel.py -n 2
 
+outside: .venv/.dev
+	$(PY) tools/test_outside.py
+
 generate: .venv/.dev
 	$(PY) tools/generate.py
+
+matrix: .venv/.dev
+	$(PY) -m voipkit.cli conformance --all --mutate --write docs/providers/conformance.json
+	$(PY) tools/generate.py
+
+record: .venv/.dev
+	$(PY) tools/record.py
 
 bench: .venv/.dev
 	$(PY) -m benchmarks
@@ -76,7 +94,7 @@ clean:
 
 .venv/.demo: pyproject.toml | .venv/bin/python
 	@echo "Installing voipkit into .venv ..."
-	@$(PIP) install --editable '.[twilio,telnyx,cli,sandbox]'
+	@$(PIP) install --editable '.[carriers,sip,sql,cli,sandbox]'
 	@touch $@
 
 .venv/.dev: pyproject.toml | .venv/bin/python

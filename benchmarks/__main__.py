@@ -21,6 +21,9 @@ SECTIONS = {
     "network": "Listing and importing over a network",
     "channel": "One request",
     "evidence": "Evidence",
+    "service": "Connections",
+    "web": "HTTP API",
+    "sip": "SIP probing",
 }
 VERSIONS = ("voipkit", "twilio", "telnyx", "requests", "httpx", "httpcore", "pydantic", "PyJWT", "cryptography")
 PAGE = ROOT / "docs" / "benchmarks.md"

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 import voipkit
+from tests.postgres import postgres, postgres_url  # noqa: F401 - fixtures
 from voipkit.sandbox import Sandbox
 
 

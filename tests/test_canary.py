@@ -2,7 +2,7 @@
 
 Every operation runs in success and in failure, over the in-process wire and over a socket. What is searched: every log
 record at DEBUG of every logger, reprs, JSON dumps, pickles, notebook HTML, tracebacks with the locals of every frame,
-exception chains, evidence tokens, and the sandbox's journal of answers as the adapter saw them.
+exception chains, evidence tokens, cassettes, and the sandbox's journal of answers as the adapter saw them.
 """
 
 from __future__ import annotations
@@ -23,6 +23,11 @@ from tests.records import e164
 from voipkit import evidence
 from voipkit.errors import ProviderError, VoipkitError
 from voipkit.sandbox import Fault, Sandbox
+from voipkit.sandbox.sip_peer import SipPeer
+from voipkit.sandbox.sip_registrar import SipAccount
+from voipkit.testing import SandboxAccount, cassettes
+from voipkit.testing.recording import recording
+from voipkit.testing.stage import Stage
 
 CARRIERS = ("twilio", "twilio-key", "telnyx", "signalwire", "vonage", "plivo", "vobiz", "cloudonix")
 SECRETS = {
@@ -252,6 +257,69 @@ def test_a_refused_form_repeats_no_value(carrier, box):
 
     for text in shown(caught.value):
         assert not marks.found_in(text)
+
+
+@pytest.mark.parametrize("carrier_id", list(SECRETS))
+@pytest.mark.parametrize("name", ["none", "401", "echo"])
+def test_no_cassette_holds_a_secret(name, carrier_id, tmp_path, monkeypatch):
+    """Recorded over a socket: what is sent holds the secret, and with `echo` what is answered too."""
+    monkeypatch.setattr(cassettes, "LARGEST", 1 << 20)
+    simulated = SandboxAccount(carrier_id)
+    if FAULTS[name]:
+        simulated.fail("any", FAULTS[name])
+    given, sip = simulated.credentials, simulated.sip_config
+    secret = str(given[SECRETS[carrier_id]])
+    kept = [str(value) for field, value in sip.items() if "password" in field]
+    marks = Marks(secret, *kept, pairs=(f"{given.get(USERS.get(carrier_id, ''))}:{secret}",))
+    with recording(simulated, tmp_path / "c80.yaml") as recorded:
+        stage = Stage(recorded)
+        list(outcomes(stage.carrier, simulated.sandbox))
+        stage.close()
+        assert recorded.finish(passed=True) is None
+    text = (tmp_path / "c80.yaml").read_text(encoding="utf-8")
+
+    assert marks.found_in(text) == []
+    assert text.count("uri: https://") > 2
+    assert name != "echo" or "******" in text
+
+
+@pytest.mark.parametrize("transport", ["udp", "tls"])
+@pytest.mark.parametrize("scenario", ["normal", "wrong-403", "basic-only", "no-registrar-405", "silent", "odd-realm"])
+def test_a_sip_trunk_leaks_nothing(scenario, transport, logs):
+    """Neither the password nor an answer made with it: whoever has that can try passwords offline."""
+    from voipkit.sip import forget_rejections
+
+    forget_rejections()
+    owner = SipAccount("alice", "s3cr3t-canary-0123456789-abcdefghij")
+    with SipPeer(scenario, accounts=(owner,)) as peer:
+        marks = Marks(peer.account.password)
+        given = {"host": peer.host, "port": peer.port(transport), "transport": transport, "username": "alice",
+                 "password": peer.account.password}  # fmt: skip
+        config = {"domain": "trunk.test", "numbers": ["+14155550100"], "probe_number": "+14155550199",
+                  "allow_outbound_call": True}  # fmt: skip
+        http = voipkit.HttpOptions(allow_private=True, ca_bundle=peer.ca_file, timeout=(0.5, 0.5))
+        ring, state, shown_ones = evidence.KeyRing.from_text(evidence.generate_key()), [], []
+        with voipkit.open_provider("manual", given, sip_config=config, http=http) as carrier:
+            steps = (
+                lambda: state.append(carrier.test_credentials()) or state[0],
+                lambda: evidence.issue(ring, carrier, state[0]),
+                carrier.suggest_name,
+                lambda: carrier.import_numbers(["+14155550100"]),
+                lambda: carrier.verify_number("+14155550100"),
+            )
+            for step in steps:
+                try:
+                    shown_ones.append(step())
+                except VoipkitError as error:
+                    shown_ones.append(error)
+            shown_ones += [carrier, carrier.credentials, carrier.sip_config]
+            for value in shown_ones:
+                for text in shown_or_refused(value):
+                    assert not marks.found_in(text), type(value)
+                    assert "response=" not in text
+        everything = "\n".join(logs.lines)
+        assert not marks.found_in(everything)
+        assert "response=" not in everything
 
 
 def test_forms_have_no_secret_default():

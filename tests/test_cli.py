@@ -167,7 +167,7 @@ class TestFrame:
         commands = list(leaves(typer.main.get_command(app)))
         positional = {p.name for c in commands for p in c.params if p.param_type_name == "argument"}
         options = {p.name for c in commands for p in c.params if p.param_type_name == "option"}
-        assert positional == {"carrier", "name", "numbers", "token", "snapshot"}
+        assert positional == {"carrier", "name", "numbers", "token", "snapshot", "host", "called"}
         assert not options & (secret_fields | {"proxy", "password", "secret", "key", "token"})
 
     def test_a_secret_as_an_option_is_refused(self):
@@ -872,8 +872,8 @@ class TestSandboxCommand:
     def test_what_it_prints_can_be_pasted(self, monkeypatch):
         seen = {}
 
-        def use_it(box, url, *, as_json):
-            announce(box, url, as_json=as_json)
+        def use_it(box, url, **options):
+            announce(box, url, **options)
 
         announce = local._announce
         monkeypatch.setattr(local, "_announce", use_it)

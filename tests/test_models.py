@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import pickle
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 from typing import get_args
 
 import pytest
@@ -15,19 +15,24 @@ from pydantic import BaseModel, ValidationError
 
 from voipkit import models
 from voipkit.models import (
+    CallCost,
     CarrierObject,
     Check,
     CheckStatus,
     CredentialTest,
     Direction,
+    FormTemplate,
     ImportReport,
     NameSuggestion,
     NumberImport,
     NumberSnapshot,
     NumberVerification,
+    PlacedCall,
     ProviderNumber,
     Route,
     RoutingSnapshot,
+    Sighting,
+    Source,
 )
 
 CHECK = Check(
@@ -64,6 +69,56 @@ SNAPSHOT = RoutingSnapshot(
     provider="acme",
     numbers=(NumberSnapshot(number="+14155550100", id="PN1", before={"trunk_sid": None}, after={"trunk_sid": "TK1"}),),
 )
+TEMPLATE = FormTemplate(
+    id="acme",
+    label="Acme",
+    credentials={"host": "{trunk}.acme.example"},
+    blanks={"trunk": "your trunk"},
+    transports={"tls": 5061},
+    sources=(Source(url="https://acme.example/sip", read_on=date(2026, 11, 21), says="the host"),),
+)
+WHEN = datetime(2026, 11, 21, 12, 30, tzinfo=UTC)
+RECORD = {"id": 7, "org_id": "acme", "created_at": WHEN}
+CONNECTION = {"name": "Acme Main", "provider": "acme", "setup_method": "api_key", "sip_config": {"domain": "a.example"}}
+PHONE = {
+    "number": "+14155550100",
+    "route": Route.trunk("TK1"),
+    "snapshot": SNAPSHOT.numbers[0],
+    "outbound_agent_id": "a7",
+}
+VERSION = {"number_id": 7, "number": "+14155550100", "action": "number.assigned", "status": "active"}
+OPERATION = {
+    "kind": "import",
+    "step": "write",
+    "data": {"numbers": ["+14155550100"]},
+    "worker": "w1",
+    "lease_until": WHEN,
+}
+AUDIT = {"action": "connection.created", "object_type": "connection", "object_id": 7, "after": {"name": "Acme Main"}}
+JOB = {"kind": "verify", "request": {"route": None}, "actor": "ann"}
+RECORDS = (
+    models.Connection(**RECORD, **CONNECTION, checks=(CHECK,), numbers_imported=3, capacity=2),
+    models.NewConnection(**CONNECTION, key_hint="9f2c"),
+    models.PhoneNumber(**RECORD, **PHONE, checks=(CHECK,)),
+    models.NewPhoneNumber(**PHONE),
+    models.NumberCount(connection_id=None, status="active", voip_verification_status="verified", count=3),
+    models.NumberVersion(**RECORD, **VERSION),
+    models.NewNumberVersion(**VERSION),
+    models.AuditEntry(**RECORD, **AUDIT),
+    models.NewAuditEntry(**AUDIT),
+    models.Event(type="number.verified", org_id="acme", number_id=7, data={"status": "verified"}, created_at=WHEN),
+    models.Job(**RECORD, **JOB, counts={"pending": 2}),
+    models.NewJob(**JOB),
+    models.JobItem(id=1, org_id="acme", job_id=7, number="+14155550100", worker="w1", lease_until=WHEN),
+    models.ItemResult(item_id=1, status="failed", result={"code": "import.conflict"}),
+    models.Operation(**RECORD, **OPERATION),
+    models.NewOperation(**OPERATION),
+    models.Reservation(
+        org_id="acme", operation="create", key="k1", fingerprint="f1", answer={"id": 7}, created_at=WHEN
+    ),
+    models.IssuedEvidence(id="0b6c3a22", org_id="acme", token="e30", checks=(CHECK,), expires_at=WHEN, created_at=WHEN),
+    models.Warning_(code="connection.test_stale", message="Long ago.", fix="Test it again.", connection_id=7),
+)
 EXAMPLES = {
     type(example).__name__: example
     for example in (
@@ -77,16 +132,24 @@ EXAMPLES = {
         CredentialTest(provider="acme", setup_method="api_key", checks=(CHECK,)),
         NumberVerification(provider="acme", number="+14155550100", checks=(CHECK,), route=Route.trunk("TK1")),
         NameSuggestion(name="Acme", inferred=True),
+        CallCost(places_call=True, amount=2, currency="USD", note="Two cents."),
+        Sighting(called="+14155550100", caller="+14155550101", held=1.25, refusal=486, source="198.51.100.7:5060"),
+        PlacedCall(rang=True, final=486, held=1.25, reference="a@b"),
+        TEMPLATE,
+        TEMPLATE.sources[0],
+        TEMPLATE.fill(trunk="main"),
         ImportReport(provider="acme", results=(RESULT,), snapshot=SNAPSHOT, dry_run=True, writes=3),
+        *RECORDS,
     )
 }
+STORED = {"Page", "SealedCredentials"}  # tests/store: never written as JSON, one is generic and one holds bytes
 FORMS = {"FormField", "NoSettings", "ProviderInfo", "Settings", "SetupMethod"}  # tests/test_forms.py
 
 
 def test_no_model_is_forgotten_here():
     named = {name for name in models.__all__ if isinstance(getattr(models, name), type)}
 
-    assert {name for name in named if issubclass(getattr(models, name), BaseModel)} == set(EXAMPLES) | FORMS
+    assert {name for name in named if issubclass(getattr(models, name), BaseModel)} == set(EXAMPLES) | FORMS | STORED
 
 
 @pytest.mark.parametrize("name", EXAMPLES)

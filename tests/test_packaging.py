@@ -39,6 +39,7 @@ def test_the_wheel_holds_what_it_needs(wheel):
     info = next(name for name in names if name.endswith(".dist-info/METADATA")).removesuffix("METADATA")
 
     assert "voipkit/py.typed" in names
+    assert "voipkit/store/migrations/versions/v0001_connections.py" in names
     assert f"{info}licenses/LICENSE" in names
     assert not [name for name in names if not name.startswith(("voipkit/", info))]
     assert not [name for name in names if name.endswith((".pyc", ".ipynb"))]
@@ -47,7 +48,9 @@ def test_the_wheel_holds_what_it_needs(wheel):
 def test_the_wheel_offers_the_carriers_the_command_and_the_fixture(wheel):
     text = wheel.read(next(name for name in wheel.namelist() if name.endswith("entry_points.txt"))).decode()
 
-    assert re.findall(r"^\[(.+)\]$", text, re.MULTILINE) == ["console_scripts", "pytest11", "voipkit.providers"]
+    assert re.findall(r"^\[(.+)\]$", text, re.MULTILINE) == [
+        "console_scripts", "pytest11", "voipkit.accounts", "voipkit.providers",
+    ]  # fmt: skip
     for line in ("voipkit = voipkit.cli:main", "voipkit = voipkit.testing.plugin",
                  "telnyx = voipkit.providers.telnyx:Telnyx", "twilio = voipkit.providers.twilio:Twilio"):  # fmt: skip
         assert line in text

@@ -4,28 +4,35 @@
     python tools/generate.py --check    name the stale ones and fail; tests/test_docs.py does the same
 
 A generated part stands between two comments, ``<!-- generated: NAME -->`` and ``<!-- end -->``, in README.md,
-CONTRIBUTING.md or anywhere below docs/. `PARTS` says what each name holds; ``form-<carrier>`` is that carrier's form.
+CONTRIBUTING.md or anywhere below docs/. `PARTS` says what each name holds; ``form-<carrier>`` is that carrier's form,
+and ``acme-<module>-<name>`` the source of that function, class or variable of examples/voipkit-acme.
 """
 
 from __future__ import annotations
 
+import ast
 import inspect
 import re
 import sys
+import textwrap
 import tomllib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import voipkit
 from voipkit import errors, registry
 from voipkit.models import FormField, ProviderInfo
 
+if TYPE_CHECKING:
+    from voipkit.testing.results import CarrierResults
+
 ROOT = Path(__file__).resolve().parents[1]
 
+_LEGIBLE = 160  # signs of a regular expression
 _SHARED_BY = 5  # an option of so many commands is explained once
 _BLOCK = re.compile(r"(<!-- generated: (?P<name>[\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -56,7 +63,9 @@ def _part(name: str) -> str:
         return PARTS[name]()
     if name.startswith("form-"):
         return _form_fields(name.removeprefix("form-"))
-    msg = f"no generated part is named {name!r}; there are {', '.join(PARTS)} and form-<carrier>"
+    if name.startswith("acme-"):
+        return _example(*name.split("-")[1:])
+    msg = f"no generated part is named {name!r}; there are {', '.join(PARTS)}, form-<carrier> and acme-<module>-<name>"
     raise ValueError(msg)
 
 
@@ -80,12 +89,14 @@ def _carrier_table() -> str:
             f"[{info.label}](docs/providers/{info.id}.md)",
             f"`{info.id}`",
             _ways_in(info),
-            _codes(info.route_kinds),
+            _codes(found.routes) if found else "not tried",
+            _held(found),
             f"`pip install 'voipkit[{info.extra}]'`",
         )
         for info in _carriers()
+        for found in [_results().get(info.id)]
     ]
-    return _table(("Carrier", "Name", "Asks for", "Routes", "Install"), rows)
+    return _table(("Carrier", "Name", "Asks for", "Routes", "Contract", "Install"), rows)
 
 
 def _ways_in(info: ProviderInfo) -> str:
@@ -103,24 +114,99 @@ def _asked(fields: Iterable[FormField]) -> str:
     return "; ".join(part for part in (", ".join(required), either) if part)
 
 
+# --- what the contract found -----------------------------------------------------------------------------------------
+# Nothing here is claimed: it is drawn from the results that `make matrix` keeps, and a test tries them again.
+
+_RESULTS = ROOT / "docs" / "providers" / "conformance.json"
+_PARTS_OF_THE_CONTRACT = {
+    "FormTests": "Describes itself",
+    "CredentialTests": "Tests credentials, suggests a name",
+    "ListingTests": "Lists every number",
+    "ImportTests": "Imports numbers",
+    "RestoreTests": "Puts routing back",
+    "VerifyTests": "Verifies numbers",
+    "SecrecyTests": "Keeps secrets",
+    "WaitTests": "Ends every wait",
+}
+_BELOW_AN_SDK = frozenset({"voipkit", "anyio", "httpcore", "requests"})
+
+
+@cache
+def _results() -> Mapping[str, CarrierResults]:
+    from voipkit.testing.results import read
+
+    return read(_RESULTS).carriers
+
+
 def _matrix() -> str:
+    from voipkit.testing import contract
+
+    found = [_results().get(info.id) for info in _carriers()]
     rows: list[tuple[str, ...]] = [
         ("Name in `open_provider`", *(f"`{info.id}`" for info in _carriers())),
         ("Extra", *(f"`voipkit[{info.extra}]`" for info in _carriers())),
         ("Set-up methods", *(_codes(m.id for m in info.setup_methods) for info in _carriers())),
-        ("Test credentials, suggest a name", *("yes" for _ in _carriers())),
-        ("List, import, verify numbers", *("yes" for _ in _carriers())),
+        ("Tried with", *(_tried_with(each) for each in found)),
     ]
+    for name, title in _PARTS_OF_THE_CONTRACT.items():
+        numbers = contract.sentences(getattr(contract, name))
+        rows.append((f"{title} ({min(numbers)} to {max(numbers)})", *(_held(each, numbers) for each in found)))
     rows += [
-        (f"Route to {kind}", *("yes" if kind in info.route_kinds else "no" for info in _carriers()))
+        (f"Route to {kind}", *(_yes(each, each is not None and kind in each.routes) for each in found))
         for kind in ("trunk", "sip", "webhook", "application")
     ]
     rows += [
-        (f"Capability: {name}", *("yes" if name in info.capabilities else "no" for info in _carriers()))
-        for name in sorted({name for info in _carriers() for name in info.capabilities})
+        (f"Capability: {name}", *(_yes(each, each is not None and name in each.capabilities) for each in found))
+        for name in sorted({name for each in found if each for name in each.capabilities})
     ]
+    rows.append(("Planted faults noticed", *(_noticed(each) for each in found)))
     rows.append(("The carrier's own API pages", *(f"<{info.docs_url}>" for info in _carriers())))
     return _table(("", *(f"[{info.label}]({info.id}.md)" for info in _carriers())), rows)
+
+
+def _tried_with(found: CarrierResults | None) -> str:
+    if found is None:
+        return "not tried"
+    return ", ".join(f"{name} {version}" for name, version in found.versions.items() if name not in _BELOW_AN_SDK)
+
+
+def _held(found: CarrierResults | None, numbers: Iterable[str] | None = None) -> str:
+    """Say how many sentences hold, of all or of these."""
+    if found is None:
+        return "not tried"
+    results = [found.sentences.get(number, "not tried") for number in numbers or found.sentences]
+    counts = Counter(result.partition(":")[0] for result in results)
+    words = {"skip": "skipped", "fail": "**fail**", "not tried": "not tried"}
+    others = [f"{counts[result]} {word}" for result, word in words.items() if counts[result]]
+    return ", ".join([f"{counts['pass']} of {len(results)}", *others])
+
+
+def _noticed(found: CarrierResults | None) -> str:
+    if found is None or not found.mutations:
+        return "not tried"
+    counts = Counter(result.partition(":")[0] for result in found.mutations.values())
+    return f"{counts['killed']} of {counts['killed'] + counts['survived']}"
+
+
+def _yes(found: CarrierResults | None, shown: bool) -> str:
+    return "not tried" if found is None else "yes" if shown else "no"
+
+
+def _skips() -> str:
+    """Name every sentence that was not tried for a carrier; those skipped for one reason share a row."""
+    rows = []
+    for info in _carriers():
+        found = _results().get(info.id)
+        reasons: dict[str, list[str]] = {}
+        for number, result in found.sentences.items() if found else ():
+            word, _, why = result.partition(": ")
+            if word == "skip":
+                reasons.setdefault(why, []).append(number)
+        rows += [(info.label, ", ".join(numbers), why) for why, numbers in reasons.items()]
+    return _table(("Carrier", "Sentences", "Why"), rows) if rows else "None is skipped."
+
+
+# --- forms -----------------------------------------------------------------------------------------------------------
 
 
 def _form_fields(carrier: str) -> str:
@@ -139,9 +225,15 @@ def _field_table(title: str, fields: Iterable[FormField]) -> str:
     for field in fields:
         name = f"`{field.name}`" if field.name == field.alias else f"`{field.name}`, `{field.alias}`"
         label = f"[{field.label}]({field.docs_url})" if field.docs_url else field.label
-        form = _codes(field.options) or " or ".join(f"`{part}`" for part in _alternatives(field.pattern or ""))
+        form = _codes(field.options) or _form(field.pattern or "")
         rows.append((name, f"{label}{' (secret)' if field.secret else ''}", _needed(field), form, field.help))
     return _table((title, "In the console", "Needed", "Form", "What it is"), rows)
+
+
+def _form(pattern: str) -> str:
+    """Show a pattern that a person can read; of a longer one, the column of words says what it wants."""
+    parts = list(_alternatives(pattern))
+    return " or ".join(f"`{part}`" for part in parts) if len(pattern) <= _LEGIBLE else ""
 
 
 def _alternatives(pattern: str) -> Iterator[str]:
@@ -203,6 +295,12 @@ def _incidents() -> str:
 
     rows = [(f"`{i.name}`", ", ".join(i.carriers), i.summary) for i in INCIDENTS.values()]
     return _table(("Incident", "Carrier", "What it does"), rows)
+
+
+def _sip_scenarios() -> str:
+    from voipkit.sandbox.sip_scenarios import SCENARIOS
+
+    return _table(("Scenario", "What the trunk does"), [(f"`{s.name}`", s.summary) for s in SCENARIOS.values()])
 
 
 def _faults() -> str:
@@ -315,6 +413,100 @@ def _mutations() -> str:
     return _table(("Fault", "What the adapter does wrong", "Breaks"), rows)
 
 
+# --- SIP -------------------------------------------------------------------------------------------------------------
+
+_ASKED_OF_A_TRUNK = {
+    "dns": "The host",
+    "transport": "The connection",
+    "tls": "Who answers",
+    "reachability": "OPTIONS: is it there?",
+    "credentials": "REGISTER: are the credentials good?",
+    "outbound": "INVITE: are calls let out?",
+}
+
+
+def _sip_verdicts() -> str:
+    from voipkit.sip.verdicts import VERDICTS
+
+    parts = []
+    for check, title in _ASKED_OF_A_TRUNK.items():
+        rows = [
+            (f"`{v.code}`", v.signal, v.status, v.message, v.fix or "") for v in VERDICTS.values() if v.check == check
+        ]
+        parts += [f"### {title}", _table(("Code", "What came back", "Counts as", "What is said", "What to do"), rows)]
+    return "\n\n".join(parts)
+
+
+def _dial_in() -> str:
+    from voipkit.adapting.dialin import FINDINGS
+
+    rows = [(f"`<carrier>.dial_in.{code}`", f.status, f.message, f.fix or "") for code, f in FINDINGS.items()]
+    return _table(("Code", "Counts as", "What is said", "What to do"), rows)
+
+
+def _sip_templates() -> str:
+    templates = registry.provider_info("manual").setup_methods[0].templates
+    parts = []
+    for t in templates:
+        facts = [f"host `{t.credentials['host']}`", ", ".join(f"{name} {port}" for name, port in t.transports.items())]
+        lines = [f"**{t.label}** (`{t.id}`): {'; '.join(facts)}."]
+        lines += [f"- Blank `{name}`: {text}." for name, text in t.blanks.items()]
+        lines += [f"- Signalling comes from: {_codes(t.networks)}"] if t.networks else []
+        lines += [f"- {text}" for text in t.notes]
+        lines += [f"- Source: <{s.url}>, read {s.read_on}: {s.says}." for s in t.sources]
+        lines += [f"- **Not verified:** {text}" for text in t.unverified]
+        parts.append(lines[0] + "\n\n" + "\n".join(lines[1:]))
+    return "\n\n".join(parts)
+
+
+# --- the carrier from outside ----------------------------------------------------------------------------------------
+
+
+def _example(module: str, name: str) -> str:
+    """Cut a function, class, method or variable out of the example: the tutorial's code is the code that is tested."""
+    folder = ROOT / "examples" / "voipkit-acme"
+    path = folder / "tests" / "test_acme.py" if module == "tests" else folder / "src" / "voipkit_acme" / f"{module}.py"
+    lines = path.read_text(encoding="utf-8").splitlines()
+    for node in ast.walk(ast.parse("\n".join(lines))):
+        if name in _names(node):
+            first = min([node.lineno, *(each.lineno for each in getattr(node, "decorator_list", ()))])
+            text = textwrap.dedent("\n".join(lines[first - 1 : node.end_lineno]))
+            return f"```python\n{text}\n```"
+    msg = f"{path.relative_to(ROOT)} has no {name!r}"
+    raise ValueError(msg)
+
+
+def _names(node: ast.AST) -> Iterator[str]:
+    if isinstance(node, ast.FunctionDef | ast.ClassDef):
+        yield node.name
+    elif isinstance(node, ast.Assign):
+        yield from (target.id for target in node.targets if isinstance(target, ast.Name))
+    elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+        yield node.target.id
+
+
+# --- the HTTP API ----------------------------------------------------------------------------------------------------
+
+
+def _http_reference() -> str:
+    from http_reference import reference
+
+    return reference()
+
+
+def _http_problems() -> str:
+    from voipkit.web.problem import status_of
+
+    rows = [(str(status_of(cls("It."))), f"`{cls.kind}`", _summary(cls)) for cls in _descendants(errors.VoipkitError)]
+    return _table(("Status", "`code`", "Meaning"), sorted(rows))
+
+
+def _coverage() -> str:
+    from seed_coverage import table
+
+    return table()
+
+
 # --- the house -------------------------------------------------------------------------------------------------------
 
 
@@ -349,9 +541,11 @@ def _summary(thing: object) -> str:
 PARTS: dict[str, Callable[[], str]] = {
     "carriers": _carrier_table,
     "matrix": _matrix,
+    "skips": _skips,
     "error-tree": _error_tree,
     "error-kinds": _error_kinds,
     "incidents": _incidents,
+    "sip-scenarios": _sip_scenarios,
     "faults": _faults,
     "operations": _operations,
     "failure": _failure,
@@ -359,6 +553,12 @@ PARTS: dict[str, Callable[[], str]] = {
     "contract": _contract,
     "mutations": _mutations,
     "layers": _layers,
+    "http-reference": _http_reference,
+    "http-problems": _http_problems,
+    "coverage": _coverage,
+    "sip-verdicts": _sip_verdicts,
+    "dial-in": _dial_in,
+    "sip-templates": _sip_templates,
 }
 
 

@@ -1,7 +1,8 @@
 """Build the wheel, install it into an environment of its own, and run the tests against what was installed.
 
-The tests, and the documents that some of them read, are copied to a scratch folder, so that neither `src` nor the
-editable install can stand in for a file that the wheel lacks. Tests of the checkout itself stay behind.
+The tests, and the documents and examples that some of them read, are copied to a scratch folder, so that neither `src`
+nor the editable install can stand in for a file that the wheel lacks. Tests of the checkout itself stay behind:
+``--checkout`` names them.
 """
 
 from __future__ import annotations
@@ -19,19 +20,22 @@ _ROOT = Path(__file__).resolve().parents[1]
 _VENV = _ROOT / ".venv-wheel"
 _PYTHON = _VENV / "bin" / "python"
 _STAMP = _VENV / ".made-from"
-_EXTRAS = "twilio,telnyx,signalwire,vonage,plivo,vobiz,cloudonix,sip,sql,web,cli,sandbox,test"
-_OF_THE_CHECKOUT = ("test_docs.py", "typing")
+_EXTRAS = "carriers,sip,sql,web,cli,sandbox,test"
+_OF_THE_CHECKOUT = ("test_cassettes.py", "test_docs.py", "test_matrix.py", "test_outside.py", "typing")
 
 
 def main() -> int:
-    """Return pytest's exit code."""
-    wheel = _built()
+    """Return pytest's exit code, or name the tests that are left to the checkout."""
+    if sys.argv[1:] == ["--checkout"]:
+        print(*(f"tests/{name}" for name in _OF_THE_CHECKOUT if name.endswith(".py")))
+        return 0
+    wheel = built(_ROOT, _ROOT / "dist")
     _install(wheel)
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         shutil.copy(_ROOT / "pyproject.toml", folder)  # pytest's settings
         left_out = shutil.ignore_patterns("__pycache__", *_OF_THE_CHECKOUT)
-        for name in ("tests", "docs"):
+        for name in ("tests", "docs", "examples"):
             shutil.copytree(_ROOT / name, folder / name, ignore=left_out)
         env = {**os.environ, "VOIPKIT_WHEEL": str(wheel)}
         specs = Path(env.get("VOIPKIT_VENDOR_SPECS") or _ROOT.parent / "shared" / "specs")
@@ -51,10 +55,10 @@ def _run(code: str, folder: Path) -> str:
     return str(shown.relative_to(_ROOT))
 
 
-def _built() -> Path:
-    out = _ROOT / "dist"
+def built(project: Path, out: Path) -> Path:
+    """Build a project's wheel into a folder, which is emptied first; return the wheel."""
     shutil.rmtree(out, ignore_errors=True)
-    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", out, _ROOT]
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", out, project]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     return next(out.glob("*.whl"))
 
@@ -63,15 +67,16 @@ def _install(wheel: Path) -> None:
     """Install the wheel alone where the environment is as pyproject.toml wants it, else everything."""
     wanted = hashlib.sha256((_ROOT / "pyproject.toml").read_bytes()).hexdigest()
     if _STAMP.is_file() and _STAMP.read_text() == wanted:
-        _pip("--force-reinstall", "--no-deps", str(wheel))
+        pip_install(_PYTHON, "--force-reinstall", "--no-deps", str(wheel))
         return
     venv.create(_VENV, clear=True, with_pip=True)
-    _pip(f"{wheel}[{_EXTRAS}]")
+    pip_install(_PYTHON, f"{wheel}[{_EXTRAS}]")
     _STAMP.write_text(wanted)
 
 
-def _pip(*what: str) -> None:
-    command = [_PYTHON, "-m", "pip", "--disable-pip-version-check", "--quiet", "install", *what]
+def pip_install(python: Path, *what: str) -> None:
+    """Install into the environment of this interpreter."""
+    command = [python, "-m", "pip", "--disable-pip-version-check", "--quiet", "install", *what]
     subprocess.run(command, check=True)
 
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 _HOME = {
     "Check": "models",
+    "ConnectionService": "service",
     "CredentialTest": "models",
     "HttpOptions": "adapting.transport",
     "ImportReport": "models",
@@ -47,11 +48,13 @@ if TYPE_CHECKING:
     )
     from voipkit.protocols import Provider
     from voipkit.registry import open_provider, provider_info, providers
+    from voipkit.service import ConnectionService
 
     __version__: str
 
 __all__ = [
     "Check",
+    "ConnectionService",
     "CredentialTest",
     "HttpOptions",
     "ImportReport",

@@ -15,11 +15,11 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
 from itertools import islice
-from typing import Any, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Self, TypeVar
 
 from voipkit import registry
 from voipkit.adapting.transport import HttpOptions
@@ -35,10 +35,14 @@ from voipkit.models import (
     Route,
     RoutingSnapshot,
 )
-from voipkit.protocols import Provider, SupportsRestore
+from voipkit.protocols import InboundWitness, Provider, SupportsDialIn, SupportsRestore
 
-__all__ = ["AsyncProvider", "open_provider"]
+if TYPE_CHECKING:
+    from voipkit.service import ConnectionService
 
+__all__ = ["AsyncConnectionService", "AsyncProvider", "open_provider"]
+
+P = ParamSpec("P")
 T = TypeVar("T")
 
 _BATCH = 250  # items carried over from the thread at once: a hop costs about 50 µs, an item far less
@@ -109,9 +113,22 @@ class AsyncProvider:
         """See `Provider.import_numbers`."""
         return await _in_thread(partial(self.sync.import_numbers, numbers, route, on_conflict, dry_run))
 
-    async def verify_number(self, number: str, route: Route | None = None) -> NumberVerification:
-        """See `Provider.verify_number`."""
-        return await _in_thread(partial(self.sync.verify_number, number, route))
+    async def verify_number(
+        self, number: str, route: Route | None = None, *, witness: InboundWitness | None = None
+    ) -> NumberVerification:
+        """See `Provider.verify_number`, and with a witness `SupportsDialIn.verify_number`.
+
+        Raises:
+            Unsupported: A witness was given, and the carrier cannot have a call placed.
+        """
+        if witness is None:
+            return await _in_thread(partial(self.sync.verify_number, number, route))
+        if not isinstance(self.sync, SupportsDialIn):
+            raise Unsupported(
+                f"{self.info.label} cannot have a call placed, so a witness has nothing to see.",
+                fix="Leave the witness out.",
+            )
+        return await _in_thread(partial(self.sync.verify_number, number, route, witness=witness))
 
     def verify_numbers(
         self, numbers: Iterable[str | ProviderNumber], route: Route | None = None
@@ -132,6 +149,78 @@ class AsyncProvider:
     async def close(self) -> None:
         """Close the connections."""
         await _in_thread(self.sync.close)
+
+
+class AsyncConnectionService:
+    """A `voipkit.ConnectionService` whose methods are awaited; arguments, answers and errors are the same.
+
+        service = voipkit.aio.AsyncConnectionService(ConnectionService(store, keys))
+        page = await service.numbers("acme")
+
+    A cancelled call is waited for, as everywhere in this module. ``run_job`` takes a thread for as long as it lasts.
+
+    Attributes:
+        sync: The service itself.
+    """
+
+    def __init__(self, sync: ConnectionService) -> None:
+        self.sync = sync
+        self.test = _awaitable(sync.test)
+        self.suggest_name = _awaitable(sync.suggest_name)
+        self.create = _awaitable(sync.create)
+        self.get = _awaitable(sync.get)
+        self.list = _awaitable(sync.list)
+        self.update = _awaitable(sync.update)
+        self.retest = _awaitable(sync.retest)
+        self.delete = _awaitable(sync.delete)
+        self.set_default_outbound = _awaitable(sync.set_default_outbound)
+        self.provider_metadata = _awaitable(sync.provider_metadata)
+        self.available_numbers = _awaitable(sync.available_numbers)
+        self.import_numbers = _awaitable(sync.import_numbers)
+        self.verify_number = _awaitable(sync.verify_number)
+        self.start_import = _awaitable(sync.start_import)
+        self.start_verification = _awaitable(sync.start_verification)
+        self.run_job = _awaitable(sync.run_job)
+        self.job = _awaitable(sync.job)
+        self.jobs = _awaitable(sync.jobs)
+        self.job_items = _awaitable(sync.job_items)
+        self.cancel_job = _awaitable(sync.cancel_job)
+        self.numbers = _awaitable(sync.numbers)
+        self.number = _awaitable(sync.number)
+        self.update_number = _awaitable(sync.update_number)
+        self.release_number = _awaitable(sync.release_number)
+        self.transfer_number = _awaitable(sync.transfer_number)
+        self.number_versions = _awaitable(sync.number_versions)
+        self.capacity = _awaitable(sync.capacity)
+        self.warnings = _awaitable(sync.warnings)
+        self.audit = _awaitable(sync.audit)
+        self.recover = _awaitable(sync.recover)
+        self.maintain = _awaitable(sync.maintain)
+        self.close = _awaitable(sync.close)
+
+    def __repr__(self) -> str:
+        return f"<async {self.sync!r}>"
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+
+def _awaitable(method: Callable[P, T]) -> Callable[P, Awaitable[T]]:
+    """Return the same method, done in a thread; credentials among its arguments are hidden from every frame."""
+
+    async def call(*args: P.args, **kwargs: P.kwargs) -> T:
+        hidden = partial(method, *map(_hidden, args), **{name: _hidden(value) for name, value in kwargs.items()})
+        del args, kwargs  # a traceback may show them
+        return await _in_thread(hidden)
+
+    return call
+
+
+def _hidden(value: Any) -> Any:
+    return registry.masked(value) if isinstance(value, Mapping) else value
 
 
 async def _in_thread(work: Callable[[], T]) -> T:

@@ -9,7 +9,8 @@
     │   ├── BrokenProvider
     │   ├── MissingExtra
     │   ├── CredentialsInvalid
-    │   └── InvalidNumber
+    │   ├── InvalidNumber
+    │   └── InvalidField            an argument of the service, named
     ├── ProviderError               the carrier was asked, and it did not go well
     │   ├── CredentialsRejected     the key is wrong, revoked, or of another region
     │   ├── PermissionDenied        the key is right but may not do this
@@ -28,7 +29,27 @@
     │   ├── EvidenceReused
     │   ├── EvidenceProviderMismatch
     │   └── EvidenceCredentialsMismatch
-    └── StoreError
+    ├── ServiceError                the service was asked for what it cannot do, or cannot do now
+    │   ├── VerificationFailed      saved credentials, or a changed SIP configuration, did not pass the test
+    │   ├── ObjectNotFound          no such connection, number or job in this tenant
+    │   ├── NumberTaken             the number is in use already, here or elsewhere
+    │   ├── RotationRefused         numbers would become unreachable
+    │   ├── RestoreIncomplete       some routing could not be put back, so nothing was deleted
+    │   ├── TransferRefused         the host did not authorise it
+    │   ├── StateConflict           the object is in a state that forbids it
+    │   ├── OperationInProgress     another operation on the same object has not ended
+    │   ├── JobInterrupted          the executor lost work; run the job again to go on
+    │   └── IdempotencyConflict     the key was used for something else
+    └── StoreError                  the store was asked, and it did not go well
+        ├── StoreUnavailable        no database, or the connection to it was lost
+        ├── StoreBusy               somebody else held it for too long; try again
+        ├── StoreFull               no room left
+        ├── StoreSchema             its tables are older or newer than this voipkit
+        ├── StoreConflict           somebody else was first
+        ├── StoreNotFound           the tenant has no such record
+        ├── StoreRefused            a value that it cannot hold
+        ├── SealBroken              sealed credentials do not open: changed, or moved from elsewhere
+        └── SealKeyMissing          sealed credentials need a key that the ring does not have
 
 A leaf answers one question: what should the operator do next? No message ever holds a secret: adapters
 give SDKs a placeholder instead of the secret, so that not even the SDK's own exception, which is kept as
@@ -55,19 +76,40 @@ __all__ = [
     "EvidenceProviderMismatch",
     "EvidenceReused",
     "FieldProblem",
+    "IdempotencyConflict",
+    "InvalidField",
     "InvalidNumber",
     "InvalidRequest",
+    "JobInterrupted",
     "MissingExtra",
     "NotFound",
+    "NumberTaken",
+    "ObjectNotFound",
+    "OperationInProgress",
     "PermissionDenied",
     "ProviderError",
     "ProviderTimeout",
     "ProviderUnavailable",
     "RateLimited",
+    "RestoreIncomplete",
+    "RotationRefused",
+    "SealBroken",
+    "SealKeyMissing",
+    "ServiceError",
+    "StateConflict",
+    "StoreBusy",
+    "StoreConflict",
     "StoreError",
+    "StoreFull",
+    "StoreNotFound",
+    "StoreRefused",
+    "StoreSchema",
+    "StoreUnavailable",
+    "TransferRefused",
     "UnexpectedResponse",
     "UnknownProvider",
     "Unsupported",
+    "VerificationFailed",
     "VoipkitError",
 ]
 
@@ -175,6 +217,20 @@ class InvalidNumber(ConfigurationError):
     def __init__(self, message: str, *, given: str = "", fix: str | None = None) -> None:
         super().__init__(message, fix=fix)
         self.given = given
+
+
+class InvalidField(ConfigurationError):
+    """An argument of the service is missing or of the wrong form.
+
+    Attributes:
+        field: Its name, such as ``name`` or ``numbers[3]``.
+    """
+
+    kind = "invalid_field"
+
+    def __init__(self, message: str, *, field: str = "", fix: str | None = None) -> None:
+        super().__init__(message, fix=fix)
+        self.field = field
 
 
 class ProviderError(VoipkitError):
@@ -340,7 +396,161 @@ class EvidenceCredentialsMismatch(EvidenceError):
     kind = "evidence_credentials_mismatch"
 
 
+class ServiceError(VoipkitError):
+    """The service was asked for what it cannot do, or cannot do now."""
+
+    kind = "service_error"
+
+
+class VerificationFailed(ServiceError):
+    """Credentials or a SIP configuration that came without evidence did not pass the test. Nothing was changed."""
+
+    kind = "verification_failed"
+
+
+class ObjectNotFound(ServiceError):
+    """There is no such object in this tenant; whether another tenant has it is not told.
+
+    Attributes:
+        object: ``connection``, ``number``, ``job`` or ``evidence``.
+    """
+
+    kind = "object_not_found"
+
+    def __init__(self, message: str, *, object: str = "", fix: str | None = None) -> None:  # noqa: A002 - as in Check
+        super().__init__(message, fix=fix)
+        self.object = object
+
+
+class NumberTaken(ServiceError):
+    """The number is in use already: through another connection, or elsewhere. No other tenant is named."""
+
+    kind = "number_taken"
+
+
+class RotationRefused(ServiceError):
+    """With the new credentials, numbers would become unreachable. Nothing was changed.
+
+    Attributes:
+        numbers: Those numbers, E.164.
+    """
+
+    kind = "rotation_refused"
+
+    def __init__(self, message: str, *, numbers: tuple[str, ...] = (), fix: str | None = None) -> None:
+        super().__init__(message, fix=fix)
+        self.numbers = numbers
+
+
+class RestoreIncomplete(ServiceError):
+    """The routing of some numbers could not be put back, so the connection was kept.
+
+    Attributes:
+        numbers: Those numbers, E.164.
+    """
+
+    kind = "restore_incomplete"
+
+    def __init__(self, message: str, *, numbers: tuple[str, ...] = (), fix: str | None = None) -> None:
+        super().__init__(message, fix=fix)
+        self.numbers = numbers
+
+
+class TransferRefused(ServiceError):
+    """The host did not authorise the transfer on both sides."""
+
+    kind = "transfer_refused"
+
+
+class StateConflict(ServiceError):
+    """The object is in a state that forbids the operation."""
+
+    kind = "state_conflict"
+
+
+class OperationInProgress(ServiceError):
+    """Another operation on the same object has not ended; ask again when it has."""
+
+    kind = "operation_in_progress"
+
+
+class JobInterrupted(ServiceError):
+    """The executor lost some of a job's work; its own exception is ``__cause__``. Run the job again to go on."""
+
+    kind = "job_interrupted"
+
+
+class IdempotencyConflict(ServiceError):
+    """The idempotency key was used before, for another request."""
+
+    kind = "idempotency_conflict"
+
+
 class StoreError(VoipkitError):
-    """A store could not do what it was asked."""
+    """A store could not do what it was asked. What the transaction had done before is undone.
+
+    Attributes:
+        retryable: Whether the same call may succeed later without any change.
+    """
 
     kind = "store_error"
+    retryable: ClassVar[bool] = False
+
+
+class StoreUnavailable(StoreError):
+    """The database cannot be reached, or the connection to it was lost.
+
+    When it was lost while a transaction was being completed, nobody knows whether it was; look before trying again.
+    """
+
+    kind = "store_unavailable"
+    retryable = True
+
+
+class StoreBusy(StoreError):
+    """Somebody else held what was needed for too long, or no connection was free."""
+
+    kind = "store_busy"
+    retryable = True
+
+
+class StoreFull(StoreError):
+    """The database has no room left."""
+
+    kind = "store_full"
+
+
+class StoreSchema(StoreError):
+    """The database's tables are absent, or older or newer than this version of voipkit; ``fix`` is what to run."""
+
+    kind = "store_schema"
+
+
+class StoreConflict(StoreError):
+    """A value that must be unique is taken, or what was to be changed is no longer as it was."""
+
+    kind = "store_conflict"
+
+
+class StoreNotFound(StoreError):
+    """The tenant has no such record; another tenant's is as absent as one that never was."""
+
+    kind = "store_not_found"
+
+
+class StoreRefused(StoreError):
+    """The database cannot hold a value, such as text with a NUL character, or a cursor is not one of ours."""
+
+    kind = "store_refused"
+
+
+class SealBroken(StoreError):
+    """Sealed credentials do not open: they were changed, or moved here from another connection or tenant."""
+
+    kind = "seal_broken"
+
+
+class SealKeyMissing(StoreError):
+    """Sealed credentials need a key that is not in the ring."""
+
+    kind = "seal_key_missing"

@@ -7,10 +7,12 @@ carrier that lacks one simply does not have the method: ``isinstance(carrier, Su
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import ClassVar, Protocol, Self, runtime_checkable
 
 from voipkit.models import (
+    CallCost,
     CredentialTest,
     ImportReport,
     NameSuggestion,
@@ -21,9 +23,19 @@ from voipkit.models import (
     Route,
     RoutingSnapshot,
     Settings,
+    Sighting,
 )
 
-__all__ = ["CAPABILITIES", "Provider", "SpentEvidence", "SupportsRestore", "capabilities_of"]
+__all__ = [
+    "CAPABILITIES",
+    "ArmedWitness",
+    "InboundWitness",
+    "Provider",
+    "SpentEvidence",
+    "SupportsDialIn",
+    "SupportsRestore",
+    "capabilities_of",
+]
 
 
 @runtime_checkable
@@ -119,6 +131,68 @@ class SupportsRestore(Protocol):
         """Put routing back as a snapshot says, except where somebody else has changed it since."""
 
 
+class ArmedWitness(Protocol):
+    """A witness that looks out for one call."""
+
+    def wait(self, timeout: float) -> Sighting | None:
+        """Wait for the call.
+
+        Args:
+            timeout: Seconds; the wait never takes longer.
+
+        Returns:
+            What was seen of the call, or None when none came.
+        """
+
+
+class InboundWitness(Protocol):
+    """Somebody who sees calls arrive where a number's calls should go: a listener, the host platform, a person.
+
+    It is the only proof of inbound: what a carrier shows of its routing says where calls should go, not that they come.
+    """
+
+    @property
+    def needs_call(self) -> bool:
+        """Whether somebody has to place the call; False where the witness sees to it itself (a person dials)."""
+
+    def arm(
+        self, called: str, caller: str | None, *, hold: float, refusal: int, window: float
+    ) -> AbstractContextManager[ArmedWitness]:
+        """Look out for a call from now on, until the context is left.
+
+        Args:
+            called: The number that will be called, E.164.
+            caller: The number that will call, E.164; None where anybody may.
+            hold: Seconds to let the call ring before it is refused. With ``refusal`` it is the call's fingerprint:
+                headers do not survive the phone network, these two do.
+            refusal: The SIP status to refuse it with. It must never be answered: an answered call is billed.
+            window: Seconds after which a call is no longer the one that was looked out for.
+
+        Returns:
+            A context whose value waits for the call.
+        """
+
+
+@runtime_checkable
+class SupportsDialIn(Protocol):
+    """A carrier that can have a call placed to one of its numbers, so that a witness sees it arrive.
+
+    Its `verify_number` takes a ``witness``; without one no call is ever placed.
+    """
+
+    def dial_in_cost(self, number: str) -> CallCost:
+        """Say what the call would cost at most. No request is sent.
+
+        Args:
+            number: E.164.
+        """
+
+    def verify_number(
+        self, number: str, route: Route | None = None, *, witness: InboundWitness | None = None
+    ) -> NumberVerification:
+        """See `Provider.verify_number`; with a witness, also call the number and see whether the call arrives."""
+
+
 @runtime_checkable
 class SpentEvidence(Protocol):
     """The list of evidence that was used, so that each is used once."""
@@ -137,7 +211,7 @@ class SpentEvidence(Protocol):
         """
 
 
-CAPABILITIES: dict[str, type] = {"restore": SupportsRestore}
+CAPABILITIES: dict[str, type] = {"dial_in": SupportsDialIn, "restore": SupportsRestore}
 """Every capability by name."""
 
 

@@ -26,6 +26,8 @@ DESCRIBED = {
     "application": ("twilio_api_v2010", "FetchApplication"),
     "list_credential_lists": ("twilio_api_v2010", "ListSipCredentialList"),
     "list_caller_ids": ("twilio_api_v2010", "ListOutgoingCallerId"),
+    "create_call": ("twilio_api_v2010", "CreateCall"),
+    "call": ("twilio_api_v2010", "FetchCall"),
     "list_trunks": ("twilio_trunking_v1", "ListTrunk"),
     "trunk": ("twilio_trunking_v1", "FetchTrunk"),
     "list_origination_urls": ("twilio_trunking_v1", "ListOriginationUrl"),
@@ -77,6 +79,12 @@ def _tour_twilio(box, ask):
         "https://pricing.twilio.com/v1/PhoneNumbers/Countries/US",
     ):
         assert ask.twilio("GET", path)[0] == 200, path
+    calling = "To=%2B35315250000&From=%2B14155550100&Twiml=%3CResponse%3E%3CHangup/%3E%3C/Response%3E&Timeout=7"
+    status, placed = ask.twilio("POST", "/Calls.json", calling)[:2]
+    assert status == 201
+    assert ask.twilio("GET", f"/Calls/{placed['sid']}.json")[1]["status"] == "ringing"
+    assert ask.twilio("POST", f"/Calls/{placed['sid']}.json", "Status=completed")[1]["status"] == "canceled"
+    assert ask.twilio("POST", "/Calls.json", calling.replace("155550100", "155550155"))[1]["code"] == 21210
     path = f"/IncomingPhoneNumbers/{number.sid}.json"
     ask.twilio("POST", path, f"VoiceApplicationSid={application.sid}")
     ask.twilio("POST", path, "VoiceApplicationSid=")

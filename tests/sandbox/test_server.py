@@ -188,3 +188,18 @@ def test_many_clients_at_once(box, auth):
         for thread in threads:
             thread.join()
     assert seen == [200] * 60
+
+
+def test_a_client_that_dies_while_it_sends_has_sent_nothing(box, connect, auth):
+    connection = connect()
+    number = next(iter(box.telnyx.numbers))
+    before = number.connection_id
+    connection.putrequest("PATCH", f"/api.telnyx.com/v2/phone_numbers/{number.id}")
+    for name, value in {**auth, "Content-Type": "application/json", "Content-Length": "100"}.items():
+        connection.putheader(name, value)
+    connection.endheaders(b'{"connection_id": "1"')
+    connection.sock.shutdown(socket.SHUT_WR)
+
+    assert connection.sock.recv(100) == b""
+    assert number.connection_id == before
+    assert box.requests == []

@@ -105,6 +105,10 @@ class HttpOptions:
         user_agent: Your application, put before voipkit in the User-Agent.
         base_url: Sends every request to ``<base_url>/<vendor host>/<path>`` instead: for a sandbox or a recorder.
         wire: Answers every request in process instead of the network.
+        allow_private: Lets a host that the user names (a SIP trunk's) have an address that is not public: for labs and
+            exchanges in one's own network. Never let a customer set it: `voipkit.addresses` says why.
+        probe_sip: Also asks the SIP URI that a number's calls go to whether it is there (OPTIONS), at carriers that
+            route to one; needs the extra ``sip``. No call is placed.
     """
 
     timeout: tuple[float, float] = (5.0, 20.0)
@@ -118,6 +122,8 @@ class HttpOptions:
     user_agent: str | None = None
     base_url: str | None = None
     wire: Wire | None = None
+    allow_private: bool = False
+    probe_sip: bool = False
 
     def __post_init__(self) -> None:
         problem = next(_problems(self), None)
@@ -145,6 +151,13 @@ def _problems(options: HttpOptions) -> Iterator[tuple[str, str]]:
         yield "retry_after_cap", "must be a number of seconds, 0 or more"
     if given["user_agent"] is not None and not re.fullmatch(r"[!-~]([ -~]*[!-~])?", str(given["user_agent"])):
         yield "user_agent", "must be printable ASCII on one line"
+    for name in ("allow_private", "probe_sip"):
+        if not isinstance(given[name], bool):
+            yield name, "must be True or False"
+    yield from _url_problems(given)
+
+
+def _url_problems(given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if given["base_url"] is not None and not _URL.match(str(given["base_url"])):
         yield "base_url", "must be an http or https URL, such as http://127.0.0.1:8080"
     proxies = given["proxies"].values() if isinstance(given["proxies"], Mapping) else (given["proxies"],)
@@ -286,7 +299,7 @@ def open_channel(
         MissingExtra: httpcore, which every carrier's extra installs, is not there.
     """
     if options.wire is None and importlib.util.find_spec("httpcore") is None:
-        raise MissingExtra("httpcore is not installed.", fix=f"pip install 'voipkit[{provider}]'")
+        raise MissingExtra("httpcore is not installed.", fix="pip install httpcore")  # a stranger's extra is not ours
     return Channel(
         provider, options, authorization, frozenset(hosts), sdk, tuple(conceal), wait_headers, frozenset(repeated), pace
     )

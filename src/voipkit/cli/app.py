@@ -11,13 +11,14 @@ import typer
 from rich.text import Text
 
 import voipkit
-from voipkit.cli import conformance, demo, doctor, imports, local, output, proofs
+from voipkit.cli import conformance, db, demo, doctor, imports, local, newprovider, output, proofs, serve, sip
 from voipkit.cli.guard import FAILED, NOT_ASKED, OK, guarded
 from voipkit.cli.inputs import read_numbers
-from voipkit.cli.options import Account, AsJson, Numbers, NumbersFile, RouteText, parse_route, with_account
+from voipkit.cli.options import Account, AsJson, Numbers, NumbersFile, RouteText, Yes, parse_route, with_account
+from voipkit.cli.witnesses import Sources, verify_with_witness
 from voipkit.errors import ConfigurationError
 from voipkit.evidence import KeyRing, issue
-from voipkit.models import CredentialTest, NumberVerification, ProviderNumber
+from voipkit.models import CredentialTest, NumberVerification, ProviderNumber, Route
 from voipkit.protocols import Provider
 
 __all__ = ["app"]
@@ -176,13 +177,28 @@ def verify(
     every: Annotated[bool, typer.Option("--all", help="Verify every number of the account.")] = False,
     numbers_file: NumbersFile = None,
     route: RouteText = None,
+    witness: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOST:PORT|human",
+            help="Have the one number called, and see on this listener (or by dialling yourself) whether it arrives.",
+        ),
+    ] = None,
+    sources: Sources = None,
+    yes: Yes = False,
     as_json: AsJson = False,
 ) -> int:
     """Verify numbers, in each direction.
 
-    Would calls flow to and from each, by the route that was meant? Nothing is written and no call is made.
+    Would calls flow to and from each, by the route that was meant? Nothing is written, and without --witness no call is
+    made (a SIP trunk's own settings may allow one).
     """
     wanted = parse_route(route)
+    if witness is not None:
+        one = read_numbers(numbers or (), numbers_file)
+        with account.open() as carrier:
+            found = _witnessed(carrier, one, wanted, witness, sources or [], yes=yes)
+        return _finish_verify(carrier.info.id, found, as_json=as_json)
     if every and (numbers or numbers_file):
         raise ConfigurationError("Numbers were given beside --all.", fix="Give one or the other.")
     named = None if every else read_numbers(numbers or (), numbers_file)
@@ -191,8 +207,20 @@ def verify(
         for verification in carrier.verify_numbers(carrier.list_numbers() if named is None else named, wanted):
             found.append(verification)
             step()
+    return _finish_verify(carrier.info.id, found, as_json=as_json)
+
+
+def _witnessed(
+    carrier: Provider, numbers: list[str], route: Route | None, witness: str, sources: list[str], *, yes: bool
+) -> list[NumberVerification]:
+    if len(numbers) != 1:
+        raise ConfigurationError("A witness looks out for one call.", fix="Name one number.")
+    return [verify_with_witness(carrier, numbers[0], route, witness, sources=sources, yes=yes)]
+
+
+def _finish_verify(carrier: str, found: list[NumberVerification], *, as_json: bool) -> int:
     if as_json:
-        output.emit(_verified_document(carrier.info.id, found))
+        output.emit(_verified_document(carrier, found))
     else:
         _show_verified(found)
     return _verified_code(found)
@@ -239,7 +267,11 @@ app.command("import")(guarded(with_account(imports.import_)))
 app.command("verify")(guarded(with_account(verify)))
 app.command("restore")(guarded(with_account(imports.restore)))
 app.add_typer(proofs.app, name="evidence")
+app.add_typer(sip.app, name="sip")
+app.add_typer(db.app, name="db")
 app.command("sandbox")(guarded(local.sandbox))
+app.command("serve")(guarded(serve.serve))
 app.command("demo")(guarded(demo.command))
 app.command("conformance")(guarded(conformance.conformance))
+app.command("new-provider")(guarded(newprovider.new_provider))
 app.command("doctor")(guarded(doctor.doctor))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from itertools import islice
 from time import perf_counter
 from typing import Annotated
@@ -15,6 +14,9 @@ from rich.text import Text
 from voipkit import evidence, registry
 from voipkit.adapting.transport import HttpOptions
 from voipkit.cli import output
+from voipkit.cli.demo_connections import tell_connections
+from voipkit.cli.demo_story import Story
+from voipkit.cli.demo_trunk import tell_trunk
 from voipkit.cli.guard import FAILED, NOT_ASKED, OK
 from voipkit.cli.local import simulated
 from voipkit.cli.options import Account, with_account
@@ -32,34 +34,11 @@ _SHOWN = 3
 _LIVE_SHOWN = 10
 
 
-@dataclass
-class _Story:
-    """Tells what happens, and remembers whether it happened as told."""
-
-    failures: list[str] = field(default_factory=list)
-
-    def chapter(self, title: str) -> None:
-        """Begin a part."""
-        output.line()
-        output.line(f"== {title}", "bold cyan")
-
-    def say(self, text: str | Text) -> None:
-        """Tell what cannot go wrong."""
-        output.line(Text.assemble("   ", text))
-
-    def check(self, holds: bool, text: str) -> None:
-        """Tell what is claimed to have happened."""
-        if holds:
-            output.line(Text.assemble(" ", ("ok", "green"), f" {output.clean(text)}"))
-        else:
-            self.failures.append(text)
-            output.line(Text.assemble(" ", ("NOT AS TOLD", "bold red"), f" {output.clean(text)}"))
-
-
 def demo(account: Account) -> int:
     """Show the whole job on the sandbox.
 
-    Test, prove, list, import, verify and restore at simulated carriers, and what a broken account looks like.
+    Test, prove, list, import, verify and restore at simulated carriers, what a broken account looks like, and a SIP
+    trunk that is proved in SIP.
 
     With --live, test, list and verify a real account instead; nothing is written there.
     """
@@ -68,7 +47,7 @@ def demo(account: Account) -> int:
 
 def _sandboxed() -> int:
     started = perf_counter()
-    story = _Story()
+    story = Story()
     output.line("A customer brings a phone carrier. This is what a backend does with it, through the carriers' own")
     output.line("SDKs, over real HTTP, to simulated carriers on this machine. Nothing leaves it.")
     box = Sandbox()
@@ -80,6 +59,8 @@ def _sandboxed() -> int:
             with _opened(info, box, url) as carrier:
                 _tell(story, box, carrier, [number.phone_number for number in bought[-2:]])
     _tell_broken(story)
+    tell_trunk(story)
+    tell_connections(story, carriers)
     output.line()
     seconds = perf_counter() - started
     if story.failures or not carriers:
@@ -104,7 +85,7 @@ def _opened(info: ProviderInfo, box: Sandbox, url: str) -> Iterator[Provider]:
 # --- A good account --------------------------------------------------------------------------------------------------
 
 
-def _tell(story: _Story, box: Sandbox, carrier: Provider, fresh: list[str]) -> None:
+def _tell(story: Story, box: Sandbox, carrier: Provider, fresh: list[str]) -> None:
     label = carrier.info.label
     story.chapter(f"{label}: are the credentials good, and what would calls meet?")
     found = carrier.test_credentials()
@@ -124,7 +105,7 @@ def _tell(story: _Story, box: Sandbox, carrier: Provider, fresh: list[str]) -> N
     _tell_conflict(story, box, carrier, next((n for n in numbers if n.route), numbers[0]))
 
 
-def _tell_evidence(story: _Story, carrier: Provider, found: CredentialTest) -> None:
+def _tell_evidence(story: Story, carrier: Provider, found: CredentialTest) -> None:
     ring = evidence.KeyRing.from_text(evidence.generate_key())
     spent = evidence.MemorySpentEvidence()
     token = evidence.issue(ring, carrier, found)
@@ -140,7 +121,7 @@ def _tell_evidence(story: _Story, carrier: Provider, found: CredentialTest) -> N
         story.check(False, "Sent again, it is refused.")
 
 
-def _tell_import(story: _Story, box: Sandbox, carrier: Provider, wanted: list[str]) -> None:
+def _tell_import(story: Story, box: Sandbox, carrier: Provider, wanted: list[str]) -> None:
     story.chapter(f"{carrier.info.label}: import two of them, fresh from the shop")
     before = len(box.writes)
     plan = carrier.import_numbers(wanted, dry_run=True)
@@ -159,7 +140,7 @@ def _tell_import(story: _Story, box: Sandbox, carrier: Provider, wanted: list[st
     story.check(good == wanted, "Each was verified: calls would flow in both directions.")
 
 
-def _tell_conflict(story: _Story, box: Sandbox, carrier: Provider, taken: ProviderNumber) -> None:
+def _tell_conflict(story: Story, box: Sandbox, carrier: Provider, taken: ProviderNumber) -> None:
     story.chapter(f"{carrier.info.label}: a number that somebody else uses")
     before = len(box.writes)
     refused = carrier.import_numbers([taken.number])
@@ -185,7 +166,7 @@ def _words(answer: bool | None) -> str:
 # --- A broken one ----------------------------------------------------------------------------------------------------
 
 
-def _tell_broken(story: _Story) -> None:
+def _tell_broken(story: Story) -> None:
     incident = INCIDENTS[_BROKEN]
     box = Sandbox()
     box.incident(incident.name)

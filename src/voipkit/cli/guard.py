@@ -18,6 +18,7 @@ from voipkit.errors import (
     ProviderError,
     ProviderTimeout,
     ProviderUnavailable,
+    StoreError,
     UnexpectedResponse,
     VoipkitError,
 )
@@ -79,6 +80,8 @@ def exit_code(error: VoipkitError) -> int:
     """Return the exit code that an error means."""
     if isinstance(error, EvidenceError):
         return EVIDENCE
+    if isinstance(error, StoreError):
+        return NOT_ASKED if error.retryable else FAILED
     if isinstance(error, ProviderTimeout | ProviderUnavailable | UnexpectedResponse):
         return NOT_ASKED
     if isinstance(error, ProviderError):
@@ -90,7 +93,7 @@ def error_document(error: VoipkitError) -> dict[str, Any]:
     """Return what ``--json`` says of an error; docs/cli.md promises the keys."""
     document: dict[str, Any] = {"kind": error.kind, "message": error.message, "fix": error.fix}
     for name in ("provider", "operation", "status", "code", "retryable", "retry_after", "request_id", "docs_url"):
-        document[name] = getattr(error, name, None) if isinstance(error, ProviderError) else None
+        document[name] = getattr(error, name, None) if isinstance(error, ProviderError | StoreError) else None
     document["problems"] = (
         [{"section": p.section, "field": p.field, "alias": p.alias, "problem": p.problem} for p in error.problems]
         if isinstance(error, CredentialsInvalid)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 import threading
-from typing import Annotated, Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.text import Text
@@ -18,6 +20,10 @@ from voipkit.cli.options import AsJson
 from voipkit.errors import ConfigurationError
 from voipkit.models import FormField, ProviderInfo, SetupMethod
 from voipkit.sandbox import INCIDENTS, Sandbox
+from voipkit.sandbox.sip_scenarios import SCENARIOS
+
+if TYPE_CHECKING:
+    from voipkit.sandbox.sip_peer import SipPeer
 
 __all__ = ["providers", "sandbox", "simulated"]
 
@@ -138,7 +144,15 @@ def sandbox(
     ] = None,
     numbers: Annotated[int, typer.Option(min=0, metavar="N", help="Add N numbers to each account.")] = 0,
     latency: Annotated[float, typer.Option(min=0, metavar="SECONDS", help="Wait before each answer.")] = 0.0,
-    list_incidents: Annotated[bool, typer.Option("--list-incidents", help="Show the incidents and stop.")] = False,
+    sip: Annotated[bool, typer.Option("--sip", help="Run a SIP trunk beside them.")] = False,
+    sip_scenario: Annotated[str, typer.Option(metavar="NAME", help="What the trunk does.")] = "normal",
+    sip_port: Annotated[
+        int,
+        typer.Option(min=0, max=65534, metavar="PORT", help="Its UDP and TCP port; TLS has the next. 0 for any."),
+    ] = 5060,
+    list_incidents: Annotated[
+        bool, typer.Option("--list-incidents", help="Show the incidents and the trunk's scenarios, and stop.")
+    ] = False,
     as_json: AsJson = False,
 ) -> int:
     """Run simulated carriers on this machine.
@@ -149,16 +163,41 @@ def sandbox(
         _show_incidents(as_json=as_json)
         return OK
     box = _prepared(incident or [], numbers)
-    try:
-        serving = box.serve(port, latency=latency)
-        with serving as url:
-            _announce(box, url, as_json=as_json)
-            _until_interrupted()
-    except OSError as error:
-        raise ConfigurationError(
-            f"Port {port} cannot be used: {error.strerror}.", fix="Choose another with --port, or 0 for a free one."
-        ) from None
+    with contextlib.ExitStack() as running:
+        trunk = running.enter_context(_trunk(sip_scenario, sip_port)) if sip else None
+        try:
+            url = running.enter_context(box.serve(port, latency=latency))
+        except OSError as error:
+            raise _taken(f"Port {port}", "--port", error) from None
+        _announce(box, url, trunk=trunk, as_json=as_json)
+        _until_interrupted()
     return OK
+
+
+@contextlib.contextmanager
+def _trunk(scenario: str, port: int) -> Iterator[SipPeer]:
+    """Run the scripted SIP trunk."""
+    if scenario not in SCENARIOS:
+        raise ConfigurationError(
+            f"There is no scenario '{scenario}'.", fix="Choose one that --list-incidents shows under the SIP trunk."
+        )
+    from voipkit.sandbox.sip_peer import SipPeer  # with asyncio and cryptography, which no other command needs
+
+    peer = SipPeer(scenario, port=port, tls_port=port + 1 if port else 0)
+    try:
+        peer.__enter__()
+    except OSError as error:
+        raise _taken(f"Port {port} or {port + 1}", "--sip-port", error) from None
+    try:
+        yield peer
+    finally:
+        peer.__exit__()
+
+
+def _taken(port: str, option: str, error: OSError) -> ConfigurationError:
+    return ConfigurationError(
+        f"{port} cannot be used: {error.strerror}.", fix=f"Choose another with {option}, or 0 for a free one."
+    )
 
 
 def _prepared(incidents: list[str], numbers: int) -> Sandbox:
@@ -177,21 +216,30 @@ def _prepared(incidents: list[str], numbers: int) -> Sandbox:
 def _show_incidents(*, as_json: bool) -> None:
     if as_json:
         output.emit(
-            {"incidents": [{"name": i.name, "carriers": i.carriers, "summary": i.summary} for i in INCIDENTS.values()]}
+            {
+                "incidents": [
+                    {"name": i.name, "carriers": i.carriers, "summary": i.summary} for i in INCIDENTS.values()
+                ],
+                "sip_scenarios": [{"name": s.name, "summary": s.summary} for s in SCENARIOS.values()],
+            }
         )
         return
     rows = ((i.name, ", ".join(i.carriers), i.summary) for i in INCIDENTS.values())
     output.show_table(("incident", "carriers", "what is wrong"), rows, prose=("what is wrong",))
+    output.line()
+    scenarios = ((s.name, s.summary) for s in SCENARIOS.values())
+    output.show_table(("SIP trunk, --sip-scenario", "what it does"), scenarios, prose=("what it does",))
 
 
-def _announce(box: Sandbox, url: str, *, as_json: bool) -> None:
+def _announce(box: Sandbox, url: str, *, trunk: SipPeer | None, as_json: bool) -> None:
     """Say how to use it, ready to be pasted."""
     accounts = {
         info.id: {"credentials": box.credentials(info.id), "sip_config": box.sip_config(info.id)}
         for info in simulated(box)
     }
     if as_json:
-        output.emit_line({"url": url, "accounts": accounts})  # one line: a reader need not wait for the end
+        # one line: a reader need not wait for the end
+        output.emit_line({"url": url, "accounts": accounts, **({"sip": _trunk_facts(trunk)} if trunk else {})})
     else:
         output.line(Text.assemble(("Sandbox at ", ""), (url, "bold green"), "  (Ctrl-C stops it)"))
         output.line()
@@ -209,7 +257,20 @@ def _announce(box: Sandbox, url: str, *, as_json: bool) -> None:
                 f"  carrier = open_provider({carrier!r}, {account['credentials']!r}{sip}, "
                 f"http=HttpOptions(base_url={url!r}))"
             )
+        if trunk:
+            output.line()
+            script = trunk.scenario
+            output.line(Text.assemble("SIP trunk: ", (script.name, "bold green"), f". {script.summary}"))
+            for fact, known in _trunk_facts(trunk).items():
+                output.line(f"  {fact}: {known}")
     output.flush()
+
+
+def _trunk_facts(trunk: SipPeer) -> dict[str, str | int]:
+    """Return what a client needs; the password is made up and no secret."""
+    ports = {f"{transport}_port": trunk.port(transport) for transport in ("udp", "tcp", "tls")}
+    account = {"username": trunk.account.username, "password": trunk.account.password}
+    return {"host": trunk.host, **ports, "domain": "trunk.test", **account, "ca_file": str(trunk.ca_file)}
 
 
 def _variables(info: ProviderInfo, account: dict[str, dict[str, str]]) -> list[tuple[str, str]]:

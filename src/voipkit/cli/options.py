@@ -99,6 +99,28 @@ _COMMON: dict[str, tuple[Any, Any]] = {
         ],
         None,
     ),
+    "allow_private": (
+        Annotated[
+            bool,
+            typer.Option(
+                "--allow-private",
+                rich_help_panel=_CONNECTION,
+                help="Let hosts that the credentials name (a SIP trunk) have addresses that are not public.",
+            ),
+        ],
+        False,
+    ),
+    "probe_sip": (
+        Annotated[
+            bool,
+            typer.Option(
+                "--probe-sip",
+                rich_help_panel=_CONNECTION,
+                help="Also ask the SIP URI that calls go to whether it is there; no call is placed.",
+            ),
+        ],
+        False,
+    ),
     "base_url": (Annotated[str | None, typer.Option(envvar="VOIPKIT_BASE_URL", hidden=True)], None),
 }
 
@@ -147,7 +169,14 @@ def with_account(
 
     def run(carrier: str | None, **given: Any) -> int:
         common = {name: given.pop(name) for name in _COMMON}
-        http = _http_options(common["timeout"], common["deadline"], common["ca_bundle"], common["base_url"])
+        http = _http_options(
+            common["timeout"],
+            common["deadline"],
+            common["ca_bundle"],
+            common["base_url"],
+            allow_private=common["allow_private"],
+            probe_sip=common["probe_sip"],
+        )
         return command(Account(carrier, common["credentials"], common["setup_method"], http), **given)
 
     own = list(inspect.signature(command, eval_str=True).parameters.values())[1:]
@@ -164,7 +193,13 @@ def with_account(
 
 
 def _http_options(
-    timeout: float | None, deadline: float | None, ca_bundle: Path | None, base_url: str | None
+    timeout: float | None,
+    deadline: float | None,
+    ca_bundle: Path | None,
+    base_url: str | None,
+    *,
+    allow_private: bool,
+    probe_sip: bool,
 ) -> HttpOptions:
     defaults = HttpOptions()
     connect, _ = defaults.timeout
@@ -174,6 +209,8 @@ def _http_options(
         ca_bundle=ca_bundle,
         proxies=os.environ.get("VOIPKIT_PROXY") or None,  # its URL may hold a password, so there is no option for it
         base_url=base_url,
+        allow_private=allow_private,
+        probe_sip=probe_sip,
     )
 
 

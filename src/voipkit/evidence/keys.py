@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import os
 import secrets
 from collections.abc import Iterable, Mapping
@@ -77,6 +78,19 @@ class KeyRing:
     def sealing_keys(self) -> tuple[SecretBytes, ...]:
         """A 32-byte key for sealing secrets at rest, for each key of the ring, in the order of `kids`."""
         return tuple(SecretBytes(key.sealing) for key in self._keys.values())
+
+    def fingerprints(self, label: str, data: bytes) -> tuple[str, ...]:
+        """Name data by HMAC-SHA256, so that it can be recognised and, without the ring, not even be guessed at.
+
+        Args:
+            label: What the data is; equal data under two labels has two names.
+            data: May hold secrets.
+
+        Returns:
+            One name for each key of the ring, in the order of `kids`, as base64url.
+        """
+        named = label.encode() + b"\n" + data
+        return tuple(b64(hmac.digest(key.fingerprinting, named, "sha256")) for key in self._keys.values())
 
     def __repr__(self) -> str:
         return f"KeyRing(kids={self.kids})"

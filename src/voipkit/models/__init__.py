@@ -1,10 +1,11 @@
 """The values that voipkit passes around: frozen, validated, and both spellings accepted and emitted.
 
 ``model.model_dump()`` speaks ``snake_case``, ``model.model_dump(by_alias=True)`` speaks ``camelCase``; either
-validates again. Read on in `settings` (what a user types in), `checks` (what was found out) and `numbers`
-(phone numbers, routes and what an import did).
+validates again. Read on in `settings` (what a user types in), `checks` (what was found out), `numbers`
+(phone numbers, routes and what an import did) and `calls` (a call that proves something).
 """
 
+from voipkit.models.calls import CallCost, PlacedCall, Sighting
 from voipkit.models.checks import (
     CarrierObject,
     Check,
@@ -13,6 +14,28 @@ from voipkit.models.checks import (
     Direction,
     NameSuggestion,
     NumberVerification,
+)
+from voipkit.models.connections import (
+    AgentId,
+    AuditEntry,
+    Connection,
+    ConnectionChanges,
+    ConnectionStatus,
+    Event,
+    GenerationState,
+    NewAuditEntry,
+    NewConnection,
+    NewNumberVersion,
+    NewPhoneNumber,
+    NumberChanges,
+    NumberCount,
+    NumberStatus,
+    NumberVersion,
+    Page,
+    PhoneNumber,
+    SealedCredentials,
+    VerificationStatus,
+    Warning_,
 )
 from voipkit.models.numbers import (
     ImportReport,
@@ -28,30 +51,81 @@ from voipkit.models.numbers import (
     RoutingSnapshot,
 )
 from voipkit.models.settings import FormField, NoSettings, ProviderInfo, Settings, SetupMethod, setting
+from voipkit.models.templates import Filled, FormTemplate, Source
+from voipkit.models.work import (
+    IssuedEvidence,
+    ItemResult,
+    ItemStatus,
+    Job,
+    JobItem,
+    JobKind,
+    JobStatus,
+    NewJob,
+    NewOperation,
+    Operation,
+    Reservation,
+)
 
 __all__ = [
+    "AgentId",
+    "AuditEntry",
+    "CallCost",
     "CarrierObject",
     "Check",
     "CheckStatus",
+    "Connection",
+    "ConnectionChanges",
+    "ConnectionStatus",
     "CredentialTest",
     "Direction",
+    "Event",
+    "Filled",
     "FormField",
+    "FormTemplate",
+    "GenerationState",
     "ImportReport",
     "ImportStatus",
+    "IssuedEvidence",
+    "ItemResult",
+    "ItemStatus",
+    "Job",
+    "JobItem",
+    "JobKind",
+    "JobStatus",
     "NameSuggestion",
+    "NewAuditEntry",
+    "NewConnection",
+    "NewJob",
+    "NewNumberVersion",
+    "NewOperation",
+    "NewPhoneNumber",
     "NoSettings",
+    "NumberChanges",
+    "NumberCount",
     "NumberImport",
     "NumberSnapshot",
+    "NumberStatus",
     "NumberType",
     "NumberVerification",
+    "NumberVersion",
     "OnConflict",
+    "Operation",
+    "Page",
+    "PhoneNumber",
+    "PlacedCall",
     "ProviderInfo",
     "ProviderNumber",
+    "Reservation",
     "Route",
     "RouteKind",
     "Routing",
     "RoutingSnapshot",
+    "SealedCredentials",
     "Settings",
     "SetupMethod",
+    "Sighting",
+    "Source",
+    "VerificationStatus",
+    "Warning_",
     "setting",
 ]

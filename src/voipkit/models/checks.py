@@ -20,7 +20,7 @@ __all__ = [
     "NumberVerification",
 ]
 
-Direction = Literal["account", "inbound", "outbound"]
+Direction = Literal["account", "network", "inbound", "outbound"]
 CheckStatus = Literal["pass", "warn", "fail", "unknown", "skipped"]
 
 
@@ -46,7 +46,8 @@ class Check(Model):
 
     Attributes:
         name: For people, such as "Outbound voice profile".
-        direction: ``account``, ``inbound`` (calls to the number) or ``outbound`` (calls from it).
+        direction: ``account``, ``inbound`` (calls to the number) or ``outbound`` (calls from it); ``network`` where it
+            was only looked at whether a host can be reached: that proves neither credentials nor calls.
         status: ``unknown`` when the carrier could not be asked or does not say; ``skipped`` when there was nothing
             to ask about. Neither is ever counted as a pass.
         code: Stable and dotted, such as ``telnyx.connection.no_outbound_profile``.

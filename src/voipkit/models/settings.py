@@ -30,6 +30,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from voipkit.models.base import Model
 from voipkit.models.numbers import RouteKind
+from voipkit.models.templates import FormTemplate
 
 __all__ = ["FormField", "NoSettings", "ProviderInfo", "Settings", "SetupMethod", "setting"]
 
@@ -170,12 +171,14 @@ class SetupMethod(Model):
         label: For people.
         credentials: The credentials model; not part of the dump.
         sip_config: The SIP configuration model; not part of the dump.
+        templates: The form filled in beforehand, for services that are known; most carriers need none.
     """
 
     id: str
     label: str
     credentials: type[Settings] = Field(exclude=True, repr=False)
     sip_config: type[Settings] = Field(default=NoSettings, exclude=True, repr=False)
+    templates: tuple[FormTemplate, ...] = ()
 
     @computed_field  # type: ignore[prop-decorator]
     @property
@@ -212,6 +215,8 @@ class ProviderInfo(Model):
         setup_methods: The ways to connect, the default one first.
         route_kinds: The kinds of `Route` that it takes.
         capabilities: What it can do beyond the five methods every carrier has; see `voipkit.protocols`.
+        protocol: What it speaks. Where that is SIP there is no API to ask: numbers are those that the user declares,
+            nothing is written upstream, and `HttpOptions.wire` and ``base_url`` keep its probes on this machine.
         docs_url: The carrier's own API documentation.
         distribution: The installed distribution it comes from; filled in by the registry.
         version: That distribution's version; filled in by the registry.
@@ -224,6 +229,7 @@ class ProviderInfo(Model):
     setup_methods: tuple[SetupMethod, ...] = ()
     route_kinds: tuple[RouteKind, ...] = ()
     capabilities: tuple[str, ...] = ()
+    protocol: Literal["http", "sip"] = "http"
     docs_url: str = ""
     distribution: str | None = None
     version: str | None = None

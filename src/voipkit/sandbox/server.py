@@ -86,6 +86,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _serve(self) -> None:
         length = int(self.headers.get("Content-Length") or 0)
         body = self.rfile.read(length) if length else b""
+        if len(body) < length:  # the client died while it was sending
+            self.close_connection = True
+            return
         outcome = self.server.exchange(self.command, f"https:/{self.path}", list(self.headers.items()), body)
         if self.server.latency:
             time.sleep(self.server.latency)

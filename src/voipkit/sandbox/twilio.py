@@ -18,6 +18,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from voipkit.sandbox import twilio_calls  # noqa: F401 - its operations join those of twilio_replies
 from voipkit.sandbox._kernel import Call, Reply, Request, Simulator
 from voipkit.sandbox._state import Shelf
 from voipkit.sandbox.twilio_replies import ROUTES
@@ -31,6 +32,7 @@ from voipkit.sandbox.twilio_state import (
     NamedList,
     Number,
     OriginationUrl,
+    PlacedCall,
     Trunk,
     region_of,
 )
@@ -51,6 +53,9 @@ class Twilio(Simulator):
         accepts_empty_trunk_sid: ``TrunkSid=""`` takes a number off its trunk (unverified; the document's pattern
             forbids it, so by default the answer is 400).
         suspended_can_read: A suspended or closed account may still be read (unverified; the documentation says 401).
+        calls: Calls that the account placed.
+        on_call: Plays the far end of a call that rings: returns the status with which it ends (``busy``, ``no-answer``,
+            ``completed`` for an answer, ``failed``), or ``ringing`` to let it ring on.
     """
 
     id = "twilio"
@@ -71,6 +76,8 @@ class Twilio(Simulator):
         self.credential_lists: Shelf[NamedList] = Shelf()
         self.caller_ids: Shelf[CallerId] = Shelf()
         self.keys: Shelf[ApiKey] = Shelf()
+        self.calls: Shelf[PlacedCall] = Shelf()
+        self.on_call: Callable[[PlacedCall], str] = lambda _: "no-answer"
         self.dialable = {"US", "GB", "IE"}
         self._fill()
 

@@ -177,3 +177,15 @@ def region_of(host: str) -> str:
     """Return the processing region that a host name stands for: ``api.dublin.ie1.twilio.com`` is in ie1."""
     label = host.split(".")[-3]
     return label if label in REGIONS else "us1"
+
+
+@dataclass(slots=True)
+class PlacedCall:
+    """Hold one call that the account placed (api v2010, ``Call``); ``twiml`` is what an answered call is told."""
+
+    sid: str
+    called: str
+    caller: str
+    created: int
+    twiml: str | None = None
+    status: str = "queued"

@@ -4,6 +4,8 @@
 returns an `Account`. `SandboxAccount` is one for each carrier that the sandbox simulates, `FaultyWire` helps to write
 another. docs/conformance.md says more.
 
+`StoreTests` is the same for those who write a store: one fixture, ``store``.
+
 pytest loads `voipkit.testing.plugin` by itself wherever voipkit is installed, so importing this package loads nothing.
 """
 
@@ -17,8 +19,9 @@ if TYPE_CHECKING:
     from voipkit.testing.contract import ProviderTests
     from voipkit.testing.faulty import FaultyWire
     from voipkit.testing.sandboxed import SandboxAccount
+    from voipkit.testing.stores import StoreTests
 
-__all__ = ["Account", "CannotArrange", "FaultyWire", "Kind", "ProviderTests", "SandboxAccount"]
+__all__ = ["Account", "CannotArrange", "FaultyWire", "Kind", "ProviderTests", "SandboxAccount", "StoreTests"]
 
 _HOMES = {
     "Account": "accounts",
@@ -27,6 +30,7 @@ _HOMES = {
     "Kind": "accounts",
     "ProviderTests": "contract",
     "SandboxAccount": "sandboxed",
+    "StoreTests": "stores",
 }
 
 

@@ -120,11 +120,15 @@ def wired(account: Account, **options: object) -> HttpOptions:
     """Return options that send every request to an account's wire; nothing is sent twice unless asked for.
 
     Nobody is waited for either: a simulated account may be asked as fast as it answers, and a carrier's wish to wait
-    would also hold back the next test with these credentials. A live account is asked as any other.
+    would also hold back the next test with these credentials. A live account is asked as any other. What an account
+    has as ``options`` of its own goes before.
 
     Args:
         account: The account.
         **options: More of `HttpOptions`.
     """
-    hurry = {} if getattr(account, "live", False) else {"retries": 0, "retry_after_cap": 0.01, "rate": 10_000.0}
+    hurry: dict[str, object] = {"retries": 0, "retry_after_cap": 0.01, "rate": 10_000.0}
+    hurry |= getattr(account, "options", {})
+    if getattr(account, "live", False):
+        hurry = {"rate": 10_000.0} if getattr(account, "replayed", False) else {}
     return HttpOptions(**{"wire": account.wire, **hurry, **options})  # type: ignore[arg-type]

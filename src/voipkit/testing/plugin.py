@@ -13,7 +13,7 @@ import pytest
 if TYPE_CHECKING:
     from voipkit.sandbox import Sandbox
 
-pytest.register_assert_rewrite("voipkit.testing.contract", "voipkit.testing.stage")
+pytest.register_assert_rewrite("voipkit.testing.contract", "voipkit.testing.stage", "voipkit.testing.stores")
 
 _LIMIT = 60.0  # seconds; a sentence of the contract takes milliseconds, unless the carrier waits for ever
 
@@ -41,9 +41,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
     group.addoption(
         "--voipkit-wire",
-        choices=("sandbox", "live"),
+        choices=("sandbox", "cassette", "live"),
         default="sandbox",
-        help="What the contract is tried on: a simulated account, or a real one by VOIPKIT_<CARRIER>_<FIELD>.",
+        help="What the contract is tried on: a simulated account, recordings of one, or a real one by "
+        "VOIPKIT_<CARRIER>_<FIELD>.",
+    )
+    group.addoption(
+        "--voipkit-cassettes",
+        metavar="FOLDER",
+        default=None,
+        help="Where recordings are; default: 'cassettes' in pytest's root folder.",
+    )
+    group.addoption(
+        "--voipkit-record",
+        action="store_true",
+        help="Record what is sent and answered, over a socket, into the folder of --voipkit-cassettes.",
     )
     group.addoption(
         "--voipkit-live-writes",
@@ -57,6 +69,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Register the markers of the contract."""
     config.addinivalue_line("markers", "voipkit_live: arranges nothing and writes nothing, so a real account will do")
     config.addinivalue_line("markers", "voipkit_live_writes: imports one number of a real account and puts it back")
+    if config.getoption("voipkit_record") and config.getoption("voipkit_wire") == "cassette":
+        raise pytest.UsageError("--voipkit-record needs somebody who answers: --voipkit-wire=sandbox or live")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -91,8 +105,17 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     thread.join(_LIMIT)
     if thread.is_alive():
         pytest.fail(f"still running after {_LIMIT:g} s", pytrace=False)
+    differs = _finished(pyfuncitem, passed=not raised)
+    if differs:
+        pytest.fail(differs, pytrace=False)
     if raised and type(raised[0]).__name__ == "CannotArrange":  # by name: this module imports nothing heavy
         pytest.skip(str(raised[0]))
     if raised:
         raise raised[0]
     return True
+
+
+def _finished(item: pytest.Function, *, passed: bool) -> str | None:
+    """Let an account that is recorded, or was, say what is wrong with that."""
+    finish = getattr(getattr(item.funcargs.get("stage"), "account", None), "finish", None)
+    return finish(passed=passed) if finish else None

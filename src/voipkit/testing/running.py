@@ -16,7 +16,7 @@ from voipkit.testing.installed import account_of
 if TYPE_CHECKING:
     import pytest
 
-__all__ = ["Kill", "Sentence", "try_contract", "try_mutations"]
+__all__ = ["Kill", "Sentence", "record_contract", "try_contract", "try_mutations"]
 
 _SUITE = "voipkit.testing.suite"
 _LONGEST = 300  # characters of a reason
@@ -82,7 +82,33 @@ def try_contract(carrier: str) -> tuple[Sentence, ...]:
         ConfigurationError: There is no such carrier, or no simulated account of it.
     """
     _prepare(carrier)
-    cases = _run(carrier)
+    return _sentences(_run(carrier))
+
+
+def record_contract(carrier: str, folder: Path, *, live: bool = False) -> tuple[Sentence, ...]:
+    """Record an installed carrier's cassettes.
+
+    Args:
+        carrier: Its name in the registry.
+        folder: Where they are written: ``<folder>/<carrier>/*.yaml``.
+        live: From the real account of the environment's credentials, which is only read, in place of a simulated one.
+
+    Returns:
+        Every sentence; those that are not recorded are skipped, and one that failed left no cassette.
+
+    Raises:
+        MissingExtra: pytest or vcrpy is not installed.
+        ConfigurationError: There is no such carrier, or no simulated account of it.
+    """
+    _prepare(carrier)
+    wire = "live" if live else "sandbox"
+    return _sentences(
+        _run(carrier, options=("--voipkit-record", "--voipkit-cassettes", str(folder), f"--voipkit-wire={wire}"))
+    )
+
+
+def _sentences(cases: Sequence[_Case]) -> tuple[Sentence, ...]:
+    """Bring the cases of each sentence together."""
     from voipkit.testing.contract import ProviderTests, sentences  # after pytest, which rewrites its assertions
 
     found = []
@@ -97,11 +123,12 @@ def try_contract(carrier: str) -> tuple[Sentence, ...]:
     return tuple(found)
 
 
-def try_mutations(carrier: str) -> Iterator[Kill]:
+def try_mutations(carrier: str, sentences: Sequence[Sentence] | None = None) -> Iterator[Kill]:
     """Plant every fault into an installed carrier's adapter, one at a time, and see whether the contract notices.
 
     Args:
         carrier: Its name in the registry.
+        sentences: What `try_contract` just found; None tries it here.
 
     Yields:
         What became of each.
@@ -109,7 +136,8 @@ def try_mutations(carrier: str) -> Iterator[Kill]:
     Raises:
         ConfigurationError: The carrier does not keep the contract as it is, so nothing can be said.
     """
-    broken = [sentence.number for sentence in try_contract(carrier) if sentence.result == "fail"]
+    tried = try_contract(carrier) if sentences is None else sentences
+    broken = [sentence.number for sentence in tried if sentence.result == "fail"]
     if broken:
         raise ConfigurationError(
             f"'{carrier}' does not keep the contract as it is: {', '.join(broken)}.",
@@ -120,9 +148,11 @@ def try_mutations(carrier: str) -> Iterator[Kill]:
     from voipkit.testing.stage import Stage
 
     tests = {_number(name): name for name in dir(ProviderTests) if name.startswith("test_c")}
+    # What the carrier cannot do at all cannot be done wrong either.
+    skipped = {each.number: f"{each.number}: {each.reasons[0]}" for each in tried if each.result == "skip"}
     stage = Stage(account_of(carrier))
     for mutation in MUTATIONS.values():
-        lacks = mutation.lacks(stage)
+        lacks = mutation.lacks(stage) or skipped.get(mutation.breaks)
         if lacks:
             yield Kill(mutation.id, mutation.sentence, "skip", reason=lacks)
             continue
@@ -187,7 +217,9 @@ def _reason(report: pytest.TestReport) -> str:
     return f"{f'[{case}] ' if case else ''}{line}"[:_LONGEST]
 
 
-def _run(carrier: str, mutation: str | None = None, only: Sequence[str] = ()) -> list[_Case]:
+def _run(
+    carrier: str, mutation: str | None = None, only: Sequence[str] = (), options: Sequence[str] = ()
+) -> list[_Case]:
     """Run the suite in this process, deaf to the configuration and the plugins of whoever calls."""
     import pytest
 
@@ -201,7 +233,7 @@ def _run(carrier: str, mutation: str | None = None, only: Sequence[str] = ()) ->
             [
                 "--pyargs", *targets, "-c", str(settings), "--rootdir", folder, "--import-mode=importlib",
                 "-p", "no:terminal", "-p", "no:cacheprovider", "-p", "no:faulthandler", "-p", "voipkit.testing.plugin",
-                "--voipkit-carrier", carrier, *planted,
+                "--voipkit-carrier", carrier, *planted, *options,
             ],
             plugins=[collector],
         )  # fmt: skip

@@ -17,7 +17,7 @@ import pytest
 
 from voipkit import registry
 from voipkit.adapting.transport import HttpOptions
-from voipkit.models import ProviderInfo, ProviderNumber, SetupMethod
+from voipkit.models import ProviderInfo, ProviderNumber, Route, SetupMethod
 from voipkit.protocols import Provider
 from voipkit.sandbox import Fault
 from voipkit.testing.accounts import Account, Kind, wired
@@ -165,6 +165,30 @@ class Stage:
                     text = str(wrong[name])
                     wrong[name] = text[:-1] + _another(text[-1])
         return wrong
+
+    def routes(self) -> tuple[Route, ...]:
+        """Return a route of each kind that the carrier takes; skips the test where it takes none."""
+        if not self.info.route_kinds:
+            pytest.skip("the carrier takes no routes: it has no API to route by")
+        return tuple(self.account.routes)
+
+    def route(self) -> Route:
+        """Return the route that the credentials or the SIP configuration name; skips the test where there is none."""
+        return self.routes()[0]
+
+    def foreign_route(self) -> Route:
+        """Return a route to somebody else's target; skips the test where the carrier takes none."""
+        self.routes()
+        return self.account.foreign_route
+
+    def needs_http(self, why: str) -> None:
+        """Skip the test where the carrier does not speak HTTP, as it says itself.
+
+        Args:
+            why: What the test would miss.
+        """
+        if self.info.protocol != "http":
+            pytest.skip(f"the carrier speaks {self.info.protocol.upper()}, not HTTP: {why}")
 
     def number(self) -> str:
         """Return the account's first number, routed nowhere."""

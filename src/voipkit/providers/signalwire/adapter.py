@@ -30,6 +30,7 @@ from voipkit.models import (
     Routing,
     RoutingSnapshot,
 )
+from voipkit.providers._sip_route import SipLooks
 from voipkit.providers.signalwire import checks, mapping
 from voipkit.providers.signalwire.mapping import COMPANIONS, HANDLER, METHODS, RESOURCE, Json, text
 from voipkit.providers.signalwire.settings import INFO, RULES, SignalWireCredentials, SignalWireSip
@@ -58,6 +59,7 @@ class SignalWire:
     ) -> None:
         self.credentials = credentials
         self.sip_config = sip_config
+        self._http = http
         self.setup_method = setup_method
         self._space = credentials.space
         self._channel = open_channel(
@@ -339,7 +341,7 @@ class SignalWire:
     def _verify(self, wanted: Sequence[str | InvalidNumber], expected: Route | None) -> Iterator[NumberVerification]:
         operation, config = "verify_number", self.sip_config
         asked = frozenset(entry for entry in wanted if isinstance(entry, str))
-        resources = _Resources(self, operation)
+        resources, looks = _Resources(self, operation), SipLooks(INFO.id, self._http)
         listing, _, profile, credentials = ask_together(
             lambda: self._owned(operation, asked) if asked else {},
             lambda: resources.look_up(expected if asked else None),
@@ -359,6 +361,7 @@ class SignalWire:
             target = expected or found.route
             said = checks.number(found, expected, resources.gateways_if_asked)
             said += self._target_checks(target, resources)
+            said += looks.at(target)
             said += checks.outbound(config, profile, credentials, found.number)
             yield NumberVerification(provider=INFO.id, number=found.number, id=found.id, route=target, checks=said)
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self, TypeAlias, Type
 from urllib.parse import urlencode
 
 from voipkit.adapting.checking import Answer, ask, ask_together
+from voipkit.adapting.dialin import dial_in
 from voipkit.adapting.loading import loading_sdk
 from voipkit.adapting.numbers import canonical, country_of, e164, minor_units
 from voipkit.adapting.paging import Page, by_cursor
@@ -19,6 +20,7 @@ from voipkit.adapting.translation import translating
 from voipkit.adapting.transport import PLACEHOLDER, HttpOptions, basic, log, open_channel, requests_session
 from voipkit.errors import InvalidNumber, InvalidRequest, NotFound, UnexpectedResponse, Unsupported
 from voipkit.models import (
+    CallCost,
     Check,
     CredentialTest,
     ImportReport,
@@ -26,13 +28,16 @@ from voipkit.models import (
     NumberType,
     NumberVerification,
     OnConflict,
+    PlacedCall,
     ProviderInfo,
     ProviderNumber,
     Route,
     Routing,
     RoutingSnapshot,
 )
+from voipkit.protocols import InboundWitness
 from voipkit.providers.twilio import checks
+from voipkit.providers.twilio.dialin import COST, place_call
 from voipkit.providers.twilio.settings import EDGES, INFO, RULES, TwilioCredentials, TwilioSip
 
 if TYPE_CHECKING:
@@ -149,8 +154,13 @@ class Twilio:
             conflict=_conflict,
         )
 
-    def verify_number(self, number: str, route: Route | None = None) -> NumberVerification:
-        """Follow a call to and from one number: 3 requests at once, then 2 for its trunk or 1 for its application."""
+    def verify_number(
+        self, number: str, route: Route | None = None, *, witness: InboundWitness | None = None
+    ) -> NumberVerification:
+        """Follow a call to and from one number: 3 requests at once, then 2 for its trunk or 1 for its application.
+
+        With a witness the number is called too; see `dial_in_cost`.
+        """
         require_route_kind(INFO, route)
         wanted = e164(number)
         found, account, geo = ask_together(
@@ -158,7 +168,11 @@ class Twilio:
         )
         if found.error:
             raise found.error
-        return _Verifier(self, account, geo, route).verify(wanted, (found.value or {}).get(wanted))
+        owned = (found.value or {}).get(wanted)
+        verified = _Verifier(self, account, geo, route).verify(wanted, owned)
+        if witness is None or owned is None:
+            return verified
+        return verified.model_copy(update={"checks": (*verified.checks, self._dial_in(wanted, witness))})
 
     def verify_numbers(
         self, numbers: Iterable[str | ProviderNumber], route: Route | None = None
@@ -180,6 +194,25 @@ class Twilio:
     def restore_numbers(self, snapshot: RoutingSnapshot) -> ImportReport:
         """Put routing back as a snapshot says; see `voipkit.protocols.SupportsRestore`."""
         return restore_numbers(self._switchboard("restore_numbers"), snapshot)
+
+    def dial_in_cost(self, number: str) -> CallCost:  # noqa: ARG002 - the same for each
+        """Say what a dial-in call may cost; see `voipkit.protocols.SupportsDialIn`."""
+        return COST
+
+    def _dial_in(self, number: str, witness: InboundWitness) -> Check:
+        """Call a number from another one of the account, or from itself where there is no other."""
+        caller = self._other_number(number) if witness.needs_call else None
+
+        def place(ring: float) -> PlacedCall:
+            return place_call(self._client, self._asking, number, caller or number, ring)
+
+        return dial_in(INFO.id, number, caller, witness, place)
+
+    def _other_number(self, number: str) -> str:
+        few = self._number_page("list_numbers", None, PageSize="20").items
+        others = (_number(raw) for raw in few)
+        can_call = (o.number for o in others if o.number != number and o.active and "voice" in (o.capabilities or ()))
+        return next(can_call, number)
 
     # --- the SDK
 

@@ -26,6 +26,7 @@ from voipkit.models import (
     Routing,
     RoutingSnapshot,
 )
+from voipkit.providers._sip_route import SipLooks
 from voipkit.providers.vonage import checks
 from voipkit.providers.vonage.api import Json, VonageApi
 from voipkit.providers.vonage.settings import INFO, VonageCredentials, VonageSip, text
@@ -56,6 +57,7 @@ class Vonage:
     ) -> None:
         self.credentials = credentials
         self.sip_config = sip_config
+        self._http = http
         self.setup_method = setup_method
         self._api = VonageApi(credentials, http)
         self._learnt: NameSuggestion | None = None
@@ -184,6 +186,7 @@ class Vonage:
         used = {target.target for target in targets.values() if target and target.kind == "application"}
         calls = {number: self._destinations(each.country) for number, each in owned.items()}
         applications, prices = self._ask_all(operation, used, {country for c in calls.values() for country in c})
+        looks = SipLooks(INFO.id, self._http)
         for number in wanted:
             if isinstance(number, InvalidNumber):
                 yield _verification(number.given, None, route, [checks.not_e164_check(number)])
@@ -195,6 +198,7 @@ class Vonage:
             app = target.target if target and target.kind == "application" else None
             found = checks.number_checks(owned[number], _limits(raws[number]), route)
             found += checks.application_checks(app, applications[app]) if app else [checks.sip_outbound_check()]
+            found += looks.at(target)
             found.append(checks.credit_check(balance, proves=app is not None))
             found += checks.price_checks(prices, calls[number], proves=app is not None)
             yield _verification(number, owned[number].id, target, found)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import ClassVar
 
 import pytest
@@ -33,22 +35,50 @@ class ContractBase:
     @pytest.fixture
     def stage(self, account: Account, request: pytest.FixtureRequest) -> Iterator[Stage]:
         """Return the account with what is opened on it; everything is closed afterwards."""
-        if request.config.getoption("voipkit_wire") == "live":
-            account = _live(account.carrier, request.config.getoption("voipkit_live_writes"))
         name = request.config.getoption("voipkit_mutation")
         mutation = None
         if name:
             from voipkit.testing.mutations import MUTATIONS
 
             mutation = MUTATIONS[name]
-        made = Stage(account, mutation)
-        yield made
-        made.close()
+        with _on_its_wire(account, request) as tried:
+            made = Stage(tried, mutation)
+            yield made
+            made.close()
 
     @pytest.fixture
     def carrier(self, stage: Stage) -> Provider:
         """Return the carrier, opened with working credentials."""
         return stage.carrier
+
+
+@contextmanager
+def _on_its_wire(account: Account, request: pytest.FixtureRequest) -> Iterator[Account]:
+    """Yield the account that the options ask for: the simulated one, a recording, a real one, or one to be recorded."""
+    options = request.config.option
+    if options.voipkit_wire == "sandbox" and not options.voipkit_record:
+        yield account
+        return
+    from voipkit.testing.cassettes import RECORDED, cassette_path
+    from voipkit.testing.recording import recording
+    from voipkit.testing.replaying import ReplayedAccount
+
+    folder = Path(options.voipkit_cassettes or request.config.rootpath / "cassettes")
+    path = cassette_path(folder, account.carrier, request.node.name)
+    if options.voipkit_wire == "cassette":
+        if not path.is_file():
+            pytest.skip(f"no recording: {path.parent.name}/{path.name}")
+        yield ReplayedAccount(path, account)
+        return
+    if options.voipkit_wire == "live":
+        account = _live(account.carrier, options.voipkit_live_writes)
+    if not options.voipkit_record:
+        yield account
+    elif path.stem not in RECORDED:
+        pytest.skip("not among the tests that are recorded")
+    else:
+        with recording(account, path) as recorded:
+            yield recorded
 
 
 def _live(carrier: str, may_write: str | None) -> Account:

@@ -68,7 +68,8 @@ class CredentialTests(ContractBase):
         test = carrier.test_credentials()
 
         assert (test.status, test.credentials_valid, test.failures) == ("fail", None, ())
-        assert {check.status for check in test.checks} <= {"unknown", "skipped"}
+        # What the network says (DNS, a connection) is not the carrier's answer, and proves nothing of either.
+        assert {check.status for check in test.checks if check.direction != "network"} <= {"unknown", "skipped"}
         assert (test.inbound_reachable, test.outbound_authorized) == (None, None)
 
     def test_c13_wrong_forbidden_and_silent_are_three_answers(self, stage: Stage, carrier: Provider) -> None:

@@ -35,7 +35,7 @@ class ImportTests(ContractBase):
     def test_c40_a_dry_run_writes_nothing(self, stage: Stage, carrier: Provider) -> None:
         """A dry run shows what would change, and writes nothing."""
         before = stage.state()
-        report = carrier.import_numbers([stage.number()], stage.account.routes[0], dry_run=True)
+        report = carrier.import_numbers([stage.number()], stage.route(), dry_run=True)
 
         (result,) = report.results
         assert (stage.account.writes(), report.writes, report.dry_run) == (0, 0, True)
@@ -46,7 +46,7 @@ class ImportTests(ContractBase):
 
     def test_c41_an_import_routes_the_number(self, stage: Stage, carrier: Provider) -> None:
         """An import routes the number, by each kind of route that the carrier takes, and the listing shows it."""
-        for route in stage.account.routes:
+        for route in stage.routes():
             stage.account.put_route(stage.number(), None)
             written = stage.account.writes()
             (result,) = carrier.import_numbers([stage.number()], route).results
@@ -61,19 +61,19 @@ class ImportTests(ContractBase):
     def test_c42_an_import_is_idempotent(self, stage: Stage, carrier: Provider) -> None:
         """An import that is done again writes nothing."""
         numbers = stage.account.numbers()
-        stage.account.put_route(numbers[0], stage.account.foreign_route)
-        assert carrier.import_numbers(numbers, stage.account.routes[0], "overwrite").ok
+        stage.account.put_route(numbers[0], stage.foreign_route())
+        assert carrier.import_numbers(numbers, stage.route(), "overwrite").ok
         written = stage.account.writes()
-        report = carrier.import_numbers(numbers, stage.account.routes[0], "overwrite")
+        report = carrier.import_numbers(numbers, stage.route(), "overwrite")
 
         assert report.counts == {"unchanged": len(numbers)}
         assert (report.writes, stage.account.writes()) == (0, written)
 
     def test_c43_a_conflict_is_refused(self, stage: Stage, carrier: Provider) -> None:
         """A number that is routed elsewhere is left alone, and the report says what would have been lost."""
-        stage.account.put_route(stage.number(), stage.account.foreign_route)
+        stage.account.put_route(stage.number(), stage.foreign_route())
         before = stage.state()
-        (result,) = carrier.import_numbers([stage.number()], stage.account.routes[0]).results
+        (result,) = carrier.import_numbers([stage.number()], stage.route()).results
 
         assert result.status == "conflict"
         assert result.message
@@ -83,15 +83,15 @@ class ImportTests(ContractBase):
 
     def test_c44_a_conflict_is_overwritten_on_purpose(self, stage: Stage, carrier: Provider) -> None:
         """With on_conflict="overwrite" a number that is routed elsewhere is taken over."""
-        stage.account.put_route(stage.number(), stage.account.foreign_route)
-        (result,) = carrier.import_numbers([stage.number()], stage.account.routes[0], "overwrite").results
+        stage.account.put_route(stage.number(), stage.foreign_route())
+        (result,) = carrier.import_numbers([stage.number()], stage.route(), "overwrite").results
 
         assert result.status == "imported", result.message
-        assert _same(stage.account.route_of(stage.number()), stage.account.routes[0])
+        assert _same(stage.account.route_of(stage.number()), stage.route())
 
     def test_c45_the_route_that_was_asked_for_is_written(self, stage: Stage, carrier: Provider) -> None:
         """The route that is written is the one that was asked for, not the one that the credentials name."""
-        route = stage.account.foreign_route
+        route = stage.foreign_route()
         report = carrier.import_numbers([stage.number()], route)
 
         assert report.ok, report.results
@@ -103,7 +103,7 @@ class ImportTests(ContractBase):
         first, second = stage.account.numbers()[:2]
         stage.fail("write", Fault.status(400), calls=1)
         given = [first, "0100", UNOWNED, second, first, "not a number"]
-        report = carrier.import_numbers(given, stage.account.routes[0])
+        report = carrier.import_numbers(given, stage.route())
 
         assert [result.number for result in report.results] == given
         statuses = [result.status for result in report.results]
@@ -113,7 +113,7 @@ class ImportTests(ContractBase):
 
     def test_c47_a_number_of_somebody_else_is_not_owned(self, stage: Stage, carrier: Provider) -> None:
         """A number that the account does not own is reported so, and nothing is written."""
-        (result,) = carrier.import_numbers([UNOWNED], stage.account.routes[0]).results
+        (result,) = carrier.import_numbers([UNOWNED], stage.route()).results
 
         assert (result.status, result.id) == ("not_owned", None)
         assert stage.account.writes() == 0
@@ -125,7 +125,7 @@ class ImportTests(ContractBase):
         """Where the numbers cannot be read, an import raises and writes nothing: could not ask is not "not owned"."""
         stage.fail("any", fault)
         with pytest.raises(ProviderError):
-            carrier.import_numbers(stage.account.numbers(), stage.account.routes[0])
+            carrier.import_numbers(stage.account.numbers(), stage.route())
 
         assert stage.account.writes() == 0
 
@@ -136,7 +136,7 @@ class ImportTests(ContractBase):
         stage.fail("list", Fault.status(500), page=2)
         stage.fail("list", Fault.status(500), page=3)
         try:
-            report = carrier.import_numbers([*wanted, UNOWNED], stage.account.routes[0])
+            report = carrier.import_numbers([*wanted, UNOWNED], stage.route())
         except ProviderError:
             assert stage.account.writes() == 0
             return
@@ -148,9 +148,9 @@ class ImportTests(ContractBase):
         """A write whose answer is lost is sent once and looked up afterwards; the report says what is true."""
         carrier = stage.open(retries=2)
         stage.fail("write", fault)
-        (result,) = carrier.import_numbers([stage.number()], stage.account.routes[0]).results
+        (result,) = carrier.import_numbers([stage.number()], stage.route()).results
 
-        there = _same(stage.account.route_of(stage.number()), stage.account.routes[0])
+        there = _same(stage.account.route_of(stage.number()), stage.route())
         assert (there, result.status) == ((True, "imported") if applied else (False, "failed")), result.message
         assert set(Counter(_writes(stage)).values()) <= {1}
         assert stage.account.requests("write") >= 1
@@ -159,7 +159,7 @@ class ImportTests(ContractBase):
         """A write that the carrier refuses is a failed number with the reason, and its routing is as it was."""
         before = stage.state()
         stage.fail("write", Fault.status(403))
-        report = carrier.import_numbers(stage.account.numbers(), stage.account.routes[0])
+        report = carrier.import_numbers(stage.account.numbers(), stage.route())
 
         assert {result.status for result in report.results} == {"failed"}
         assert all(result.message and result.fix for result in report.results)
@@ -169,7 +169,7 @@ class ImportTests(ContractBase):
         """Importing many numbers takes one listing and at most three requests a number; all writes are counted."""
         stage.account.add_numbers(_MANY)
         numbers = stage.account.numbers()
-        report = carrier.import_numbers(numbers, stage.account.routes[0])
+        report = carrier.import_numbers(numbers, stage.route())
 
         assert report.ok
         assert report.writes == stage.account.writes()
@@ -179,7 +179,7 @@ class ImportTests(ContractBase):
         """Once the carrier refuses the key, the numbers that remain are not tried."""
         stage.account.add_numbers(_MANY)
         stage.fail("write", Fault.status(401))
-        report = carrier.import_numbers(stage.account.numbers(), stage.account.routes[0])
+        report = carrier.import_numbers(stage.account.numbers(), stage.route())
 
         assert {result.status for result in report.results} == {"failed"}
         assert stage.account.requests("write") < _MANY // 2
@@ -194,7 +194,7 @@ class ImportTests(ContractBase):
     def test_c55_an_unknown_way_with_conflicts_is_refused(self, stage: Stage, carrier: Provider) -> None:
         """A misspelt on_conflict is refused, and nothing is written."""
         with pytest.raises(ConfigurationError):
-            carrier.import_numbers([stage.number()], stage.account.routes[0], "overwrit")  # type: ignore[arg-type]
+            carrier.import_numbers([stage.number()], stage.route(), "overwrit")  # type: ignore[arg-type]
         assert stage.account.writes() == 0
 
     def test_c56_without_a_route_the_report_says_what_was_done(self, stage: Stage, carrier: Provider) -> None:
@@ -209,7 +209,7 @@ class ImportTests(ContractBase):
 
     def test_c57_a_report_survives_json(self, stage: Stage, carrier: Provider) -> None:
         """A report survives JSON, and says who, what and how many."""
-        report = carrier.import_numbers([*stage.account.numbers(), UNOWNED], stage.account.routes[0])
+        report = carrier.import_numbers([*stage.account.numbers(), UNOWNED], stage.route())
 
         assert ImportReport.model_validate_json(report.model_dump_json(by_alias=True)) == report
         assert report.provider == report.snapshot.provider == carrier.info.id
@@ -219,7 +219,7 @@ class ImportTests(ContractBase):
     def test_c58_a_number_without_voice_is_left_alone(self, stage: Stage, carrier: Provider) -> None:
         """A number that cannot take calls is not_voice, and nothing is written."""
         silent = stage.silent_number()
-        (result,) = carrier.import_numbers([silent], stage.account.routes[0]).results
+        (result,) = carrier.import_numbers([silent], stage.route()).results
 
         assert result.status == "not_voice"
         assert stage.account.writes() == 0
@@ -227,7 +227,7 @@ class ImportTests(ContractBase):
     def test_c59_what_is_reported_is_what_is_there(self, stage: Stage, carrier: Provider) -> None:
         """Before and after in the report are what the carrier had and has."""
         numbers = {number.number: number.routing for number in listed(carrier)}
-        report = carrier.import_numbers(stage.account.numbers(), stage.account.routes[0])
+        report = carrier.import_numbers(stage.account.numbers(), stage.route())
         now = {number.number: number.routing for number in listed(carrier)}
 
         for result in report.results:
@@ -244,9 +244,9 @@ class RestoreTests(ContractBase):
         """Taking numbers over and restoring, through a snapshot kept as JSON, leaves the account as it was."""
         restoring = _restoring(carrier)
         for number in stage.account.numbers():
-            stage.account.put_route(number, stage.account.foreign_route)
+            stage.account.put_route(number, stage.foreign_route())
         before = stage.state()
-        for route in stage.account.routes:
+        for route in stage.routes():
             report = carrier.import_numbers(stage.account.numbers(), route, "overwrite")
             assert report.ok, report.results
             assert stage.state() != before
@@ -258,8 +258,8 @@ class RestoreTests(ContractBase):
 
     def test_c61_a_restore_leaves_others_changes_alone(self, stage: Stage, carrier: Provider) -> None:
         """A number that somebody changed since the import is a conflict, and is left alone."""
-        report = carrier.import_numbers([stage.number()], stage.account.routes[0])
-        stage.account.put_route(stage.number(), stage.account.foreign_route)
+        report = carrier.import_numbers([stage.number()], stage.route())
+        stage.account.put_route(stage.number(), stage.foreign_route())
         written, before = stage.account.writes(), stage.state()
         (result,) = _restoring(carrier).restore_numbers(report.snapshot).results
 
@@ -270,8 +270,8 @@ class RestoreTests(ContractBase):
     def test_c62_a_restore_is_idempotent(self, stage: Stage, carrier: Provider) -> None:
         """A restore that is done again writes nothing."""
         restoring = _restoring(carrier)
-        stage.account.put_route(stage.number(), stage.account.foreign_route)
-        report = carrier.import_numbers([stage.number()], stage.account.routes[0], "overwrite")
+        stage.account.put_route(stage.number(), stage.foreign_route())
+        report = carrier.import_numbers([stage.number()], stage.route(), "overwrite")
         assert restoring.restore_numbers(report.snapshot).ok
         written = stage.account.writes()
         again = restoring.restore_numbers(report.snapshot)
@@ -287,7 +287,7 @@ class RestoreTests(ContractBase):
 
     def test_c64_an_account_that_cannot_be_read_is_not_restored(self, stage: Stage, carrier: Provider) -> None:
         """Where the numbers cannot be read, a restore raises and writes nothing."""
-        report = carrier.import_numbers([stage.number()], stage.account.routes[0])
+        report = carrier.import_numbers([stage.number()], stage.route())
         written = stage.account.writes()
         stage.fail("any", Fault.status(500))
         with pytest.raises(ProviderError):
@@ -299,13 +299,13 @@ class RestoreTests(ContractBase):
         """A number that was routed nowhere is so again, or the report says that the carrier has no way to do that."""
         restoring = _restoring(carrier)
         before = stage.account.route_of(stage.number())
-        report = carrier.import_numbers([stage.number()], stage.account.routes[0])
+        report = carrier.import_numbers([stage.number()], stage.route())
         (result,) = restoring.restore_numbers(report.snapshot).results
 
         if result.status == "failed":
             assert result.code == "import.unsupported"
             assert result.fix
-            assert _same(stage.account.route_of(stage.number()), stage.account.routes[0])
+            assert _same(stage.account.route_of(stage.number()), stage.route())
         else:
             assert result.status == "imported", result.message
             assert stage.account.route_of(stage.number()) == before
@@ -316,7 +316,7 @@ class RestoreTests(ContractBase):
         restoring = _restoring(carrier)
         number = stage.number()
         if stage.simulated:
-            stage.account.put_route(number, stage.account.foreign_route)
+            stage.account.put_route(number, stage.foreign_route())
         before = stage.account.state_of(number)
         report = carrier.import_numbers([number], on_conflict="overwrite")
         assert report.ok, report.results

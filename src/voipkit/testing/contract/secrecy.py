@@ -75,7 +75,7 @@ class SecrecyTests(ContractBase):
         errors = [outcome for outcome in found if isinstance(outcome, BaseException)]
 
         assert all(isinstance(error, VoipkitError) for error in errors), errors
-        assert fault or not errors
+        assert fault or not errors, errors[0]
 
     @pytest.mark.voipkit_live
     def test_c82_what_holds_a_secret_is_not_pickled(self, carrier: Provider) -> None:
@@ -86,12 +86,13 @@ class SecrecyTests(ContractBase):
 
     def test_c83_the_environment_stays_out(self, stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
         """No environment variable changes who asks, where, or what."""
+        stage.needs_http("its requests do not pass through the wire that is watched")
         for name in self._planted(stage):
             monkeypatch.setenv(name, "https://planted.example/planted")
         carrier = stage.open()
-        found = list(outcomes(stage, carrier))
+        errors = [outcome for outcome in outcomes(stage, carrier) if isinstance(outcome, BaseException)]
 
-        assert [outcome for outcome in found if isinstance(outcome, BaseException)] == []
+        assert not errors, errors[0]
         assert stage.account.requests() == len(stage.exchanges) > 0
         assert "planted" not in repr(stage.exchanges)
 
@@ -151,7 +152,7 @@ class WaitTests(ContractBase):
 def outcomes(stage: Stage, carrier: Provider) -> Iterator[object]:
     """Do everything that a carrier can do; yield what it gives or raises."""
     numbers = list(stage.account.numbers())
-    route = stage.account.routes[0]
+    route = stage.route() if stage.info.route_kinds else None
     snapshots = []
     steps: tuple[Callable[[], object], ...] = (
         carrier.test_credentials,
