@@ -15,7 +15,7 @@ endif
 .PHONY: help demo test lint types layers unit checkout docs notebook wheel outside generate matrix record bench clean
 
 help:
-	@echo "make demo      run the whole job on the embedded sandbox: test, prove, list, import, verify, put back"
+	@echo "make demo      the whole job on simulated carriers: test, prove, save, list, import, verify, rotate, put back, delete"
 	@echo "make test      everything below, as CI does"
 	@echo "  make lint      ruff: rules and format"
 	@echo "  make types     mypy --strict"

@@ -1,7 +1,7 @@
 """A backend of a voice product that lets its customers bring their own carrier, with voipkit's router inside.
 
     export VOIPKIT_SECRET_KEY=$(voipkit evidence keygen)
-    export DATABASE_URL=postgresql://host/name            # left out: SQLite in your data folder
+    export VOIPKIT_DATABASE_URL=postgresql://host/name    # left out: SQLite in your data folder
     voipkit db upgrade
     uvicorn --factory examples.fastapi_host:host
 
@@ -68,7 +68,7 @@ def happened(event: Event) -> None:
 def make_service() -> ConnectionService:
     """Build the service from the environment; one for the whole process."""
     return ConnectionService(
-        SqlStore(os.environ.get("DATABASE_URL")),
+        SqlStore(os.environ.get("VOIPKIT_DATABASE_URL")),
         KeyRing.from_env(),
         http=HttpOptions(base_url=os.environ.get("VOIPKIT_BASE_URL")),  # None: the real carriers
         authorize_transfer=may_transfer,

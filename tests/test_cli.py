@@ -147,6 +147,24 @@ class TestFrame:
             found = subprocess.run([script, "--version"], capture_output=True, text=True, check=True, timeout=60)
             assert found.stdout == f"voipkit {voipkit.__version__}\n"
 
+    def test_it_starts_with_no_other_extra_than_cli(self):
+        """``pip install 'voipkit[cli]'``: no SDK, HTTP client, database or web framework is there to be imported."""
+        absent = sorted(
+            {r.name for extra in installed.extras() if extra != "cli" for r in installed.requirements(extra)}
+        )
+        modules = {"dnspython": "dns", "pyyaml": "yaml", "pytest-xdist": "xdist"}
+        names = [modules.get(name, name.replace("-", "_")) for name in absent]
+        assert {"sqlalchemy", "fastapi", "dns", "httpx", "requests", "twilio", "pytest"} <= set(names)
+        code = (
+            f"import sys; sys.modules.update(dict.fromkeys({names})); sys.argv[0] = 'voipkit'; "
+            "from voipkit.cli import main; main()"
+        )
+        for arguments in (["--help"], ["providers", "--json"]):
+            found = subprocess.run(
+                [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False, timeout=60
+            )
+            assert (found.returncode, found.stderr) == (0, "")
+
     @pytest.mark.parametrize("missing", ["typer", "rich"])
     def test_without_the_extra_it_says_what_to_install(self, missing, monkeypatch, capsys):
         monkeypatch.setattr(voipkit.cli, "find_spec", lambda name: None if name == missing else object())
@@ -908,6 +926,26 @@ class TestDemo:
         result = run("demo")
         assert result.exit_code == 1
         assert "NOT AS TOLD" in result.stdout
+
+    def test_what_is_not_installed_is_left_out_and_named(self, monkeypatch):
+        there = {"twilio"}
+        monkeypatch.setattr(demo_module, "carrier_ready", lambda extra: extra in there)
+        result = run("demo")
+        assert result.exit_code == 0, result.output
+        assert "== Twilio" in result.stdout
+        assert not any(f"== {label}" in result.stdout for label in ("Telnyx", "Plivo", "SIP trunk"))
+        (said,) = re.findall(r"Left out, as not installed: (.*)\. For all", " ".join(result.stdout.split()))
+        assert said.split(", ") == [
+            *(registry.provider_info(carrier).label for carrier in CARRIERS if carrier not in there),
+            "SIP trunks",
+            "connections",
+        ]
+
+    def test_with_no_carrier_installed_nothing_is_claimed(self, monkeypatch):
+        monkeypatch.setattr(demo_module, "carrier_ready", lambda _: False)
+        result = run("demo")
+        assert result.exit_code == 1
+        assert "nothing was shown" in result.stdout
 
     @each_carrier
     def test_live_writes_nothing(self, carrier, voipkit_, box):

@@ -141,6 +141,7 @@ class TestOutbound:
         assert result.exit_code == 0, result.output
         assert peer.journal.methods[-2:] == ["CANCEL", "ACK"]
         assert "CANCEL" in result.stdout
+        assert "Waiting" not in result.output
         assert FIRST in next(r for r in peer.journal.requests if r.method == "INVITE").get("from")
 
     def test_an_answered_call_is_said_to_be_billed(self, peer):
@@ -148,6 +149,12 @@ class TestOutbound:
         result = sip("outbound", peer, SECOND, "--username", "alice", "--yes")
         assert "may be billed" in result.stdout
         assert "BYE" in peer.journal.methods
+
+    def test_why_it_does_not_end_at_once_is_said(self, peer):
+        peer.scenario = "not-listed"
+        result = sip("outbound", peer, SECOND, "--username", "alice", "--yes")
+        assert result.exit_code == 3, result.output
+        assert "Waiting up to 32 seconds" in result.stderr
 
     @pytest.mark.parametrize("number", ["911", "112", "0100", "+19005550199", "+88168431111"])
     def test_some_numbers_are_never_called(self, number, peer):

@@ -7,12 +7,12 @@ import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 import voipkit
-from voipkit import registry
+from voipkit import models, registry
 from voipkit.evidence import generate_key
 from voipkit.sandbox import Sandbox
 
@@ -122,3 +122,9 @@ def test_extras_named_in_documents_exist():
     for page in _DOCUMENTS:
         for extras in re.findall(r"voipkit\[([\w,]+)\]", (ROOT / page).read_text(encoding="utf-8")):
             assert set(extras.split(",")) <= known, page
+
+
+def test_every_type_of_event_is_listed():
+    section = (ROOT / "docs" / "service.md").read_text(encoding="utf-8").partition("## Events")[2]
+
+    assert sorted(re.findall(r"`((?:connection|number|job)\.\w+)`", section)) == sorted(get_args(models.EventType))

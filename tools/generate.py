@@ -318,8 +318,8 @@ def _operations() -> str:
     from voipkit.sandbox import Sandbox
 
     box = Sandbox()
-    carriers = (("Twilio", box.twilio.operations), ("Telnyx", box.telnyx.operations))
-    return _table(("Carrier", "Operations"), [(label, _codes(names)) for label, names in carriers])
+    carriers = [info for info in voipkit.providers() if hasattr(box, info.id)]
+    return _table(("Carrier", "Operations"), [(c.label, _codes(getattr(box, c.id).operations)) for c in carriers])
 
 
 def _failure() -> str:

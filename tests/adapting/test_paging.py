@@ -261,6 +261,22 @@ def test_empty_pages_for_ever_end():
     assert len(asked) < 50
 
 
+@pytest.mark.parametrize("odd", [["a"], {"a": 1}])
+def test_a_cursor_and_an_id_that_are_no_text_are_no_surprise(odd):
+    """They come from a carrier's JSON; a set raised TypeError for them."""
+    pages = {None: Page([odd], next=odd), str(odd): Page(["b"])}
+
+    assert list(by_cursor("acme", lambda cursor: pages[cursor and str(cursor)], key=own)) == [odd, "b"]
+
+
+def test_a_page_count_beyond_all_counting_ends():
+    """One that `len` cannot hold raised OverflowError."""
+    pages = by_number("acme", lambda n: Page([1] if n == 1 else [], pages=10**30), size=1, key=own, workers=4)
+
+    with pytest.raises(UnexpectedResponse, match="empty pages in a row"):
+        list(pages)
+
+
 def test_a_short_page_for_ever_ends():
     asked = []
 

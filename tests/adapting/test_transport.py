@@ -6,6 +6,7 @@ import base64
 import datetime
 import gzip
 import ipaddress
+import json
 import logging
 import socket
 import ssl
@@ -366,7 +367,33 @@ def test_retry_after_may_be_a_date(open_to):
     reply_ = Reply(429, {"retry-after": soon.strftime("%a, %d %b %Y %H:%M:%S GMT")}, b"")
 
     assert 80 < open_to().retry_after(reply_) <= 90
-    assert open_to().retry_after(Reply(429, {"retry-after": "soon"}, b"")) is None
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    ["soon", "inf", "nan", "1e999", "Mon, 01 Jan 99999999999999999999 00:00:00 GMT", "Mon, 01 Jan 2026 99:00:00 GMT"],
+)
+def test_retry_after_that_makes_no_sense_counts_as_absent(nonsense, open_to):
+    assert open_to().retry_after(Reply(429, {"retry-after": nonsense}, b"")) is None
+
+
+@pytest.mark.parametrize(
+    ("sent", "read"),
+    [
+        (rb'"Reception \ud83d"', "Reception \ufffd"),
+        (rb'"\ude00\ud83d\uDE00\uD83D"', "\ufffd\U0001f600\ufffd"),
+        (rb'"\\ud83d \\\ud83d"', "\\ud83d \\\ufffd"),
+        (b'"\xed\xa0\xbd \xed\x95\x9c"', "\ufffd 한"),
+        (rb'"caf\u00e9"', "café"),
+        (rb'"a\u0000b"', "a\ufffdb"),
+        (rb'"a\\u0000b"', r"a\u0000b"),
+    ],
+)
+def test_half_a_character_does_not_get_in(sent, read, open_to):
+    """A name that a carrier cut within an emoji would fail wherever it is printed, stored or sent on."""
+    got = open_to(wire=lambda *_: (200, {"content-type": "application/json"}, sent)).exchange("GET", URL, {}, b"")
+
+    assert json.loads(got.body) == read
 
 
 def test_a_429_holds_back_everybody_with_that_credential(open_to):

@@ -19,11 +19,14 @@ import pytest
 
 import voipkit
 from voipkit import aio, registry
+from voipkit.adapting.dialin import dial_in
 from voipkit.errors import ConfigurationError, CredentialsInvalid, InvalidNumber, Unsupported
-from voipkit.models import CallCost, ImportReport, Route, Sighting
+from voipkit.models import CallCost, ImportReport, PlacedCall, Route, Sighting
 from voipkit.protocols import SupportsDialIn, SupportsRestore
 from voipkit.sandbox.sip_peer import SipPeer
 from voipkit.sip import drain, forget_rejections
+from voipkit.sip.checks import as_check, placed_call
+from voipkit.sip.verdicts import outcome
 from voipkit.sip.witness import ListenerWitness
 from voipkit.sip.witnesses import CallbackWitness, Expected, HumanWitness
 
@@ -176,6 +179,15 @@ class TestSettings:
         opened = voipkit.open_provider("manual", {"host": "sip.example.com"}, sip_config={"numbers": given})
         assert opened.sip_config.numbers == (SECOND, FIRST)
 
+    @pytest.mark.parametrize(
+        ("credentials", "sip_config", "section"),
+        [({"port": 22}, {}, "credentials"), ({}, {"proxy": "sbc.example.com:22"}, "sip_config")],
+    )
+    def test_a_forbidden_port_is_said_at_its_field(self, credentials, sip_config, section):
+        with pytest.raises(CredentialsInvalid) as caught:
+            voipkit.open_provider("manual", {"host": "sip.example.com", **credentials}, sip_config=sip_config)
+        assert [(p.section, p.field) for p in caught.value.problems] == [(section, *credentials, *sip_config)]
+
     def test_which_number_is_wrong_is_said(self):
         with pytest.raises(CredentialsInvalid, match="item 2"):
             voipkit.open_provider("manual", {"host": "a.example"}, sip_config={"numbers": [FIRST, "12"]})
@@ -194,7 +206,7 @@ class TestCredentials:
             ("odd-realm", {}, (True, None, None), "manual.credentials.valid"),
             ("options-503", {}, (True, None, None), "manual.reachability.out_of_service"),
             ("ip-authenticated", {}, (None, None, None), "manual.credentials.unproven"),
-            ("ip-authenticated", CALLS, (True, None, True), "manual.credentials.call_accepted"),
+            ("ip-authenticated", CALLS, (None, None, True), "manual.credentials.not_asked_for"),
             ("no-registrar-405", {}, (None, None, None), "manual.credentials.no_registrar"),
             ("no-registrar-405", CALLS, (True, None, True), "manual.credentials.call_accepted"),
             ("basic-only", {}, (None, None, None), "manual.credentials.unsupported_challenge"),
@@ -225,6 +237,18 @@ class TestCredentials:
         assert answers(test) == (False, None, None)
         assert the(test, "manual.credentials.rejected").fix
         assert refusing.journal.methods == ["OPTIONS", "REGISTER", "REGISTER"]
+
+    @pytest.mark.parametrize("scenario", ["no-registrar-405", "register-silent", "ip-authenticated"])
+    def test_a_wrong_password_is_never_proved_by_a_call(self, scenario, peer):
+        test = trunk(peer(scenario), {"password": "wrong-password"}, CALLS, timeout=(0.5, 0.5)).test_credentials()
+        assert test.credentials_valid is (None if scenario == "ip-authenticated" else False)
+        assert test.status == "fail"
+
+    def test_a_trunk_without_a_password_is_proved_by_a_call(self, peer):
+        given = {"username": None, "password": None}
+        test = trunk(peer("ip-authenticated"), given, CALLS).test_credentials()
+        assert answers(test) == (True, None, True)
+        assert "manual.credentials.call_accepted" in codes(test, "pass")
 
     def test_a_password_that_was_refused_is_not_tried_again_at_once(self, peer):
         refusing = peer("lock-out")
@@ -364,6 +388,12 @@ class TestInboundTarget:
         found = trunk(peer(), sip_config=config).verify_number(FIRST)
         check = the(found, "manual.target.transport.refused")
         assert (check.status, found.inbound_reachable, bool(check.fix)) == ("unknown", None, True)
+
+    def test_a_target_that_may_not_be_asked_spoils_nothing_else(self, peer):
+        test = trunk(peer(), sip_config={"inbound_target": "sip:127.0.0.1:22"}).test_credentials()
+        check = the(test, "manual.target.not_asked")
+        assert (check.status, "22" in check.message, bool(check.fix)) == ("unknown", True, True)
+        assert test.status == "pass"
 
     def test_a_target_with_another_name_in_its_certificate_fails(self, peer):
         target = peer(certificate_names=("other.example",))
@@ -513,11 +543,31 @@ class TestDialIn:
         assert found.inbound_reachable is inbound
         assert watched.journal.requests == []
 
+    @pytest.mark.parametrize(
+        ("caller", "code"),
+        [("(415) 555-0101", "arrived"), (None, "arrived"), (FOREIGN, "another_caller")],
+    )
+    def test_a_call_of_somebody_else_proves_nothing(self, caller, code):
+        witness = CallbackWitness()
+
+        def place(_: float) -> PlacedCall:
+            witness.saw(Sighting(called=FIRST, caller=caller))
+            return PlacedCall(rang=True, final=480)
+
+        check = dial_in("manual", FIRST, SECOND, witness, place)
+        assert check.code == f"manual.dial_in.{code}"
+        assert check.status == ("unknown" if caller == FOREIGN else "pass")
+
+    def test_a_call_without_an_end_is_not_said_to_be_answered(self):
+        seen = outcome("outbound.authorized", codes=(100, 180), call_id="a1b2", billable_risk=True)
+        assert placed_call(seen).answered is False
+        check = as_check(seen, provider="manual", name="Outbound call", direction="outbound")
+        assert "may be billed" in check.message
+        assert "a1b2" in check.message
+
     def test_a_person_who_never_answers_is_not_waited_for(self, peer, monkeypatch):
         monkeypatch.setattr("voipkit.adapting.dialin.WINDOW", 0.3)
         release = threading.Event()
-        from voipkit.adapting.dialin import dial_in
-
         began = time.monotonic()
         check = dial_in("manual", FIRST, None, HumanWitness(lambda _: release.wait(20)), no_call, window=0.3)
         release.set()

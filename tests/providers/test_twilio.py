@@ -85,6 +85,22 @@ def test_default_account_names_are_not_shown(friendly_name, expected, twilio, bo
     assert (suggested.name, suggested.inferred) == expected
 
 
+@pytest.mark.parametrize("odd", [7, ["Shop"], {"a": 1}, True])
+def test_an_account_or_trunk_whose_name_is_no_text_has_none(odd, opened, box):
+    """The SDK passes on whatever JSON held; in a check it raised pydantic's own ValidationError."""
+
+    def wire(method, url, headers, body):
+        status, answer, content = box.wire(method, url, headers, body)
+        payload = json.loads(content)
+        payload.update({"friendly_name": odd} if "friendly_name" in payload else {})
+        return status, answer, json.dumps(payload).encode()
+
+    carrier = opened("twilio", wire=wire)
+
+    assert carrier.test_credentials().status == "pass"
+    assert carrier.suggest_name().name == "Twilio (+14155550100)"
+
+
 def test_standard_key_is_valid_though_it_may_not_read_the_account(opened, box):
     key, secret = box.twilio.add_api_key("standard")
     carrier = opened("twilio", {"accountSid": box.twilio.account.sid, "apiKey": key, "apiSecret": secret})
@@ -383,6 +399,7 @@ def test_odd_but_legal_answers_are_read(fault, opened, box):
         {"phone_number": 14155550100},
         {"phone_number": None},
         {"sid": None},
+        {"sid": ["PN1"]},
         {"type": ["local"]},
         {"capabilities": {"voice": True, 7: True}},
     ],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
@@ -23,6 +23,7 @@ from voipkit.errors import (
     RestoreIncomplete,
     StateConflict,
 )
+from voipkit.models import NewOperation
 from voipkit.sandbox import Fault
 from voipkit.service import ConnectionService
 
@@ -264,6 +265,55 @@ def test_a_retest_tells_connected_from_error_from_not_asked(desk, service):
     assert service.get("acme", connection.id).status == "connected"
 
 
+def test_a_retest_says_nothing_of_credentials_that_came_in_between(desk, service, store, key):
+    connection = desk.connect()
+
+    def rotated(*_request):
+        service.update("acme", connection.id, credentials=desk.account()["credentials"], evidence=desk.evidence())
+        return 401, {}, b"{}"
+
+    tester = ConnectionService(store, service_keys(key), http=voipkit.HttpOptions(wire=once(rotated), retries=0))
+    with pytest.raises(StateConflict, match="rotated"):
+        tester.retest("acme", connection.id)
+
+    after = service.get("acme", connection.id)
+    assert (after.status, [check.status for check in after.checks if check.status == "fail"]) == ("connected", [])
+
+
+def once(first):
+    """Answer the first request with ``first``, and refuse the others."""
+    answers = iter([first])
+
+    def wire(*request):
+        answer = next(answers, None)
+        return answer(*request) if answer else (401, {}, b"{}")
+
+    return wire
+
+
+def test_a_test_that_a_crash_cut_short_does_not_last(desk, service, store):
+    connection = desk.connect()
+    with store.transaction("acme") as tx:
+        tx.update_connection(connection.id, status="testing")
+    desk.box.fail("telnyx", "*", Fault.status(500))
+
+    service.retest("acme", connection.id)
+
+    assert service.get("acme", connection.id).status == "connected"
+
+
+def test_an_operation_of_a_later_version_holds_up_no_other(desk, service, store):
+    connection, moment = desk.connect(), datetime.now(UTC) - timedelta(hours=1)
+    common = {"connection_id": connection.id, "worker": "gone", "lease_until": moment, "created_at": moment}
+    with store.transaction("acme") as tx:
+        later = tx.begin_operation(NewOperation(kind="teleport", step="x", data={}, **common))
+        ours = tx.begin_operation(NewOperation(kind="import", step="plan", data={"numbers": [], "key": None}, **common))
+
+    done = service.recover()
+
+    assert (done.postponed, done.undone) == ((later.id,), (ours.id,))
+
+
 def test_a_key_that_is_refused_later_shows_in_the_status(desk, service):
     connection = desk.connect()
     desk.box.fail("telnyx", "*", Fault.status(401))
@@ -318,6 +368,24 @@ def test_restoring_puts_routing_back_as_it_was(desk, service):
     assert foreign in report.restored
     assert report.left == ()
     assert routed(desk)[foreign] == before[foreign]
+
+
+def test_a_number_whose_routing_was_put_back_is_not_said_to_work(desk, service):
+    connection = desk.connect()
+    released, number = desk.imported(connection, desk.bought(2))
+    for each in (released, number):
+        service.verify_number("acme", each.id)
+    service.release_number("acme", released.id)
+
+    report = service.delete("acme", connection.id, restore_routing=True, actor="ann")
+
+    after = service.number("acme", number.id)
+    assert report.restored == (number.number,)
+    assert [(left.number, left.reason) for left in report.left] == [(released.number, "It was released before.")]
+    assert (after.status, after.voip_verification_status, after.snapshot) == ("provisioning", "unverified", None)
+    assert service.number("acme", released.id).status == "released"
+    entry = service.number_versions("acme", number.id).items[0]
+    assert (entry.action, entry.status, entry.actor) == ("number.restored", "provisioning", "ann")
 
 
 def connection_of(desk):

@@ -131,6 +131,7 @@ def test_a_number_of_another_connection_of_the_tenant_is_taken(desk, service, co
 
 def test_a_number_that_left_here_may_be_imported_elsewhere(desk, service, connection):
     number = desk.imported(connection, desk.bought(1))[0]
+    service.verify_number("acme", number.id)
     service.release_number("acme", number.id)
 
     report = service.import_numbers("other", desk.connect("other").id, [number.number])

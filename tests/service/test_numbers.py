@@ -136,6 +136,15 @@ def test_only_active_and_released_change_by_hand(service, number):
     assert service.update_number("acme", number.id, status="active").status == "active"
 
 
+def test_a_number_that_was_never_verified_does_not_become_active_through_a_release(service, number):
+    service.release_number("acme", number.id)
+
+    with pytest.raises(StateConflict, match="not verified"):
+        service.update_number("acme", number.id, status="active")
+
+    assert service.number("acme", number.id).status == "released"
+
+
 def test_a_release_is_of_the_record_only(desk, service, number):
     routed = carriers(desk, number).connection_id
     desk.box.clear()

@@ -11,6 +11,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from pydantic import SecretStr
@@ -317,6 +318,15 @@ def test_an_unreadable_ca_file_and_a_missing_certifi_are_said(peer, tmp_path, mo
     monkeypatch.setitem(sys.modules, "certifi", None)
     with pytest.raises(MissingExtra, match=r"pip install 'voipkit\[sip\]'"):
         run(operate(target(peer, "tls", ca_file=None), "connect"))
+
+
+def test_a_machine_without_ipv6_says_that_the_trunk_cannot_be_reached(monkeypatch):
+    def without_ipv6(*_: object) -> socket.socket:
+        raise OSError(97, "Address family not supported by protocol")
+
+    monkeypatch.setattr("voipkit.sip.transport.socket", SimpleNamespace(**{**vars(socket), "socket": without_ipv6}))
+    found = run(operate(Target("::1", 5060, "tcp", allow_private=True), "connect"))
+    assert (found.verdict, "not supported" in found.message) == ("transport.unreachable", True)
 
 
 # --- secrets ----------------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import signal
 import subprocess
 import sys
@@ -41,6 +42,22 @@ def test_it_runs_beside_the_carriers_until_ctrl_c():
         _, errors = process.communicate(timeout=20)
         assert process.returncode == 0, errors
         assert "Traceback" not in errors
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_what_it_says_can_be_pasted():
+    process = subprocess.Popen(
+        [*COMMAND, "--port", "0", "--sip", "--sip-port", "0"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        text=True,
+    )  # fmt: skip
+    try:
+        line = next(line.strip() for line in process.stdout if " voipkit sip " in line)
+        asked = line.replace(" voipkit ", f" {shlex.join(COMMAND[:-1])} ")
+        result = subprocess.run(asked, shell=True, capture_output=True, text=True, timeout=60, check=False)
+        assert result.returncode == 0, result.stderr
+        assert "401 Unauthorized" in result.stdout
     finally:
         process.kill()
         process.communicate()

@@ -112,6 +112,12 @@ def test_what_cannot_be_listened_on_is_said():
         pass
 
 
+@pytest.mark.parametrize("port", [-1, 65536, 99999])
+def test_a_port_that_is_none_is_said(port):
+    with pytest.raises(ConfigurationError, match="port"):
+        ListenerWitness("127.0.0.1", port)
+
+
 def test_it_is_armed_from_outside_the_background_loop():
     async def inside():
         with ListenerWitness().arm(CALLED):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import uuid
-from datetime import datetime
+from datetime import UTC, datetime
 
 import pytest
 
 from tests.records import e164
+from voipkit.models import NewPhoneNumber
 from voipkit.web import listing
 
 SEED_FIELDS = {
@@ -321,6 +322,20 @@ def test_numbers_of_a_connection_are_added_listed_and_removed(client, telnyx):
     assert client.get(f"/v1/phone-numbers/{added.json()['id']}").json()["status"] == "released"
 
 
+def test_a_number_that_was_added_before_and_is_routed_elsewhere_now_is_a_conflict(client, telnyx, box):
+    connection = telnyx.created(client)
+    number = telnyx.available(client, connection["id"])[-1]
+    path = f"/v1/voip-connections/{connection['id']}/phone-numbers"
+    assert client.post(path, json={"phone_number": number}).status_code == 201
+    elsewhere = box.telnyx.add_connection(name="Somebody else's")
+    next(each for each in box.telnyx.numbers if each.phone_number == number).connection_id = elsewhere.id
+
+    again = client.post(path, json={"phone_number": number, "label": "Desk"})
+
+    assert (again.status_code, again.json()["code"]) == (409, "number_conflict"), again.text
+    assert [n["label"] for n in client.get(path).json()] == [None]
+
+
 def test_a_number_that_is_not_added_says_why(client, telnyx):
     connection = telnyx.created(client)
 
@@ -402,3 +417,19 @@ def test_guided_set_up_is_not_offered_yet(client, telnyx):
     answer = client.post("/v1/voip-connections/test", json={**telnyx.given, "setup_method": "guided_telnyx"})
 
     assert (answer.status_code, answer.json()["code"]) == (422, "unsupported")
+
+
+def test_warnings_that_are_left_out_are_counted(client, telnyx, store):
+    connection = telnyx.created(client)
+    path = f"/v1/voip-connections/{connection['id']}/warnings"
+    assert "warnings-left-out" not in client.get(path).headers
+    moment = datetime.now(UTC)
+    with store.transaction("acme") as tx:
+        tx.add_numbers([
+            NewPhoneNumber(number=f"+1212{n:07}", voip_connection_id=connection["id"], created_at=moment, updated_at=moment)
+            for n in range(2_000_000, 2_001_003)
+        ])  # fmt: skip
+
+    answer = client.get(path)
+
+    assert (len(answer.json()), answer.headers["warnings-left-out"]) == (1000, "3")

@@ -14,7 +14,8 @@ from tests.web.conftest import Telnyx, server_of
 from voipkit.evidence import generate_key
 from voipkit.store import SqlStore
 
-EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "fastapi_host.py"
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLE = ROOT / "examples" / "fastapi_host.py"
 
 
 @pytest.fixture
@@ -35,7 +36,7 @@ def ada(example, box, tmp_path, monkeypatch):
     store.upgrade()
     store.close()
     monkeypatch.setenv("VOIPKIT_SECRET_KEY", generate_key())
-    monkeypatch.setenv("DATABASE_URL", database)
+    monkeypatch.setenv("VOIPKIT_DATABASE_URL", database)
     with box.serve() as carriers:
         monkeypatch.setenv("VOIPKIT_BASE_URL", carriers)
         with server_of(example.host(), lifespan="on") as url:
@@ -80,3 +81,8 @@ def test_a_transfer_needs_both_sides(ada, box):
     answer = ada.post(f"/v1/phone-numbers/{number['id']}/transfer", json={"to_org_id": "initech"})
 
     assert (answer.status_code, answer.json()["code"]) == (403, "transfer_refused")
+
+
+def test_the_embedding_guide_shows_it():
+    """The formatter once took the marker for an expression, and the page showed the marker."""
+    assert '\n--8<-- "examples/fastapi_host.py"\n' in (ROOT / "docs" / "embedding.md").read_text(encoding="utf-8")

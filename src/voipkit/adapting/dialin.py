@@ -51,8 +51,11 @@ FINDINGS: dict[str, Finding] = {
     "not_arrived": Finding(
         "fail", "Dial-in", "A call to {called} did not arrive where it should{how}.",
         "Look at where the carrier delivers the number's calls, and whether its addresses may reach that host."),
+    "another_caller": Finding(
+        "unknown", "Dial-in", "A call to {called} arrived, but from another number than the one that called: it may be "
+        "somebody else's.", "Try again; where the carrier shows another caller ID than it is given, use that one."),
     "inconclusive": Finding(
-        "unknown", "Dial-in", "The call to {called} got no further than the carrier: {how}", "{fix}"),
+        "unknown", "Dial-in", "Whether calls to {called} arrive was not seen: {how}", "{fix}"),
     "nobody_called": Finding(
         "unknown", "Dial-in", "No call to {called} was seen in {seconds} seconds.",
         "Call the number while the check waits; or give a witness for which a call is placed."),
@@ -101,6 +104,8 @@ def dial_in(
     if sighting is not None and not same_number(sighting.called, called):
         sighting = None
     code, how = _judged(placed, sighting, hold, refusal)
+    if code == "arrived" and caller and sighting and sighting.caller and not same_number(caller, sighting.caller):
+        code = "another_caller"  # nor does the fingerprint say that it is the call that was placed
     words = {"how": how, "fix": (placed.fix if placed else None) or "Try again; or have a person call the number."}
     return _say(
         provider, code, called, began, seconds=f"{window:g}", reference=placed.reference if placed else None, **words

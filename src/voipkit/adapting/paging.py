@@ -104,7 +104,7 @@ class _Walk(Generic[T]):
         self._provider = provider
         self._key = key
         self._seen = _Seen()
-        self._starts: set[Hashable] = set()
+        self._starts: set[int] = set()
         self._longest = 0
         self._empty = 0
 
@@ -139,10 +139,10 @@ class _Walk(Generic[T]):
         if self._empty > _MOST_EMPTY:
             raise self._error(f"{self._empty} empty pages in a row, and more to come")
         # A short page of known items is a tail that numbers bought meanwhile have pushed down, unless it comes again.
-        suspicious = keys and (len(keys) >= self._longest or keys[0] in self._starts)
+        suspicious = keys and (len(keys) >= self._longest or _mark(keys[0]) in self._starts)
         if suspicious and all(key in self._seen for key in keys):
             raise self._error("a page of the listing was given twice")
-        self._starts.update(keys[:1])
+        self._starts.update(map(_mark, keys[:1]))  # marks: a carrier may give a list for an id
         self._longest = max(self._longest, len(keys))
 
     def _error(self, what: str) -> UnexpectedResponse:
@@ -177,14 +177,15 @@ def by_cursor(provider: str, fetch: Callable[[str | None], Page[T]], *, key: Cal
         if page.next is None:
             walk.finish(page.total)
             return
-        if page.next in cursors:
+        cursor = str(page.next)  # a carrier may give anything
+        if cursor in cursors:
             raise UnexpectedResponse(
                 "The carrier's paging runs in a circle: it named the same next page twice.",
                 provider=provider,
                 operation="list_numbers",
                 fix="Report it to the carrier.",
             )
-        cursors.add(page.next)
+        cursors.add(cursor)
         page = fetch(page.next)
 
 
@@ -250,7 +251,8 @@ def _ahead(fetch: Callable[[int], Page[T]], numbers: range, workers: int) -> Gen
     """Yield pages in order while up to ``workers`` later ones are being fetched."""
     if not numbers:
         return
-    pool = ThreadPoolExecutor(max_workers=min(workers, len(numbers)), thread_name_prefix="voipkit-page")
+    most = len(numbers[:workers])  # of a slice: a carrier may claim more pages than `len` can count
+    pool = ThreadPoolExecutor(max_workers=most, thread_name_prefix="voipkit-page")
     waiting: deque[Future[Page[T]]] = deque()
     todo = iter(numbers)
     try:

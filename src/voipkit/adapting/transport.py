@@ -84,6 +84,8 @@ _RETRIED_STATUSES = frozenset({429, 500, 502, 503, 504})
 _PASSED_HEADERS = frozenset({"accept", "content-type", "idempotency-key"})
 _URL = re.compile(r"https?://[^/\s]+\S*$")
 _BLANK = b"**********"
+_HALF_ESCAPED = re.compile(rb"(\\\\|\\u[dD][89abAB]..\\u[dD][c-fC-F]..)|\\u[dD][89a-fA-F]..|\\u0000")  # whole: kept
+_HALF_ENCODED = re.compile(rb"\xed[\xa0-\xbf][\x80-\xbf]")
 _BACKOFF = 0.5  # seconds; doubled at each try, full jitter
 
 
@@ -446,7 +448,7 @@ class Channel:
         """
         dropped = ("location", "content-encoding", "content-length", "transfer-encoding", "set-cookie")
         headers = {n: self._blank(v.encode()).decode() for n, v in reply.headers.items() if n not in dropped}
-        return Reply(reply.status, headers, self._blank(reply.body))
+        return Reply(reply.status, headers, _whole_characters(self._blank(reply.body)))
 
     def _wait_before_retry(self, outcome: Reply | Unanswered, attempt: int) -> float | None:
         """Seconds to wait before another try, or None when none would help."""
@@ -475,15 +477,21 @@ def retry_after(reply: Reply, names: tuple[str, ...]) -> float | None:
         text = reply.headers.get(name, "").strip()
         if not text:
             continue
-        try:
-            return max(0.0, float(text))
-        except ValueError:
-            pass
-        try:
-            return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
-        except ValueError:
-            continue
+        seconds = _seconds(text)
+        if seconds is not None:
+            return max(0.0, seconds)
     return None
+
+
+def _seconds(text: str) -> float | None:
+    try:
+        seconds = float(text)
+    except ValueError:
+        try:
+            seconds = parsedate_to_datetime(text).timestamp() - time.time()
+        except (ValueError, OverflowError):  # a year or an hour that no clock shows
+            return None
+    return seconds if math.isfinite(seconds) else None  # float() reads "inf" and "nan", which JSON cannot say
 
 
 # --- what an answer and a request may hold ---------------------------------------------------------------------------
@@ -510,6 +518,20 @@ def _blanker(values: Iterable[str], conceal: tuple[str, ...]) -> Callable[[bytes
         return data
 
     return blank
+
+
+def _whole_characters(data: bytes) -> bytes:
+    """Replace half characters and NUL in JSON: a name that was cut within an emoji can be neither printed nor stored.
+
+    Half of a surrogate pair (RFC 8259 section 8.2), escaped or as bytes, which Python lets through. NUL is always
+    escaped in JSON; PostgreSQL takes it in no text.
+    """
+    data = _HALF_ESCAPED.sub(_kept_pair, data) if b"\\u" in data else data
+    return _HALF_ENCODED.sub(b"\xef\xbf\xbd", data) if b"\xed" in data else data
+
+
+def _kept_pair(match: re.Match[bytes]) -> bytes:
+    return match[0] if match[1] else rb"\ufffd"
 
 
 def _decompressed(data: bytes) -> bytes:

@@ -14,7 +14,6 @@ from voipkit.evidence import KeyRing, generate_key
 from voipkit.models import Connection, ProviderInfo
 from voipkit.sandbox import Sandbox
 from voipkit.service import ConnectionService
-from voipkit.store import SqlStore
 
 __all__ = ["tell_connections"]
 
@@ -28,6 +27,8 @@ def tell_connections(story: Story, carriers: Sequence[ProviderInfo]) -> None:
     info = next((info for info in carriers if info.id == _CARRIER), None)
     if info is None:
         return
+    from voipkit.store import SqlStore  # the extra `sql`: every other command works without it
+
     box = Sandbox()
     with tempfile.TemporaryDirectory() as folder, box.serve() as url:
         store = SqlStore(Path(folder) / "voipkit.db")

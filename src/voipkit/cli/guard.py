@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -51,7 +52,9 @@ def guarded(command: Callable[..., int]) -> Callable[..., None]:
 
     @functools.wraps(command)
     def run(**given: Any) -> None:
+        before = _guards()
         code = _run(command, given)
+        _say_why_it_goes_on(before)
         if code != OK:
             raise typer.Exit(code)
 
@@ -74,6 +77,21 @@ def _run(command: Callable[..., int], given: dict[str, Any]) -> int:
     except Exception as error:
         _show(_internal(error), as_json=as_json)
         return INTERNAL
+
+
+def _guards() -> set[Any]:
+    """Return the guards over calls whose end was not seen; only commands that speak SIP load the module."""
+    running = sys.modules.get("voipkit.sip.running")
+    return set(running.GUARDS) if running is not None else set()
+
+
+def _say_why_it_goes_on(before: set[Any]) -> None:
+    """Say why the process does not end yet: a call without an end is guarded, and hung up if it is answered late."""
+    if not _guards() - before:
+        return
+    sys.modules["voipkit.sip.running"].drain(1.0)  # most end within a second: a refusal may come once more
+    if _guards() - before:
+        output.note("Waiting up to 32 seconds: should the call still be answered, it is hung up at once.", "dim")
 
 
 def exit_code(error: VoipkitError) -> int:

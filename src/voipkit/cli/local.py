@@ -263,6 +263,12 @@ def _announce(box: Sandbox, url: str, *, trunk: SipPeer | None, as_json: bool) -
             output.line(Text.assemble("SIP trunk: ", (script.name, "bold green"), f". {script.summary}"))
             for fact, known in _trunk_facts(trunk).items():
                 output.line(f"  {fact}: {known}")
+            output.line("To ask it, in another shell:", "dim")
+            output.line(
+                f"  VOIPKIT_SIP_PASSWORD={trunk.account.password} voipkit sip credentials "
+                f"{trunk.host}:{trunk.port('udp')} --username {trunk.account.username} --domain trunk.test "
+                "--transport udp --allow-private --trace"
+            )
     output.flush()
 
 

@@ -65,7 +65,7 @@ class PlacedCall(Model):
         rang: Whether the far end was reached: it rang, or refused the call itself.
         final: The final SIP status, or None where there was none.
         held: Seconds between ringing and the final status, or None where that is not known.
-        answered: Whether somebody answered, or may have.
+        answered: Whether somebody answered.
         problem: Why no call was placed, or how far it came.
         fix: What to do about that, or None.
         reference: The call's id at the carrier, or its Call-ID; None where there was no call.

@@ -23,6 +23,7 @@ __all__ = [
     "ConnectionChanges",
     "ConnectionStatus",
     "Event",
+    "EventType",
     "GenerationState",
     "NewAuditEntry",
     "NewConnection",
@@ -45,6 +46,28 @@ ConnectionStatus = Literal["pending", "testing", "connected", "error"]
 NumberStatus = Literal["provisioning", "active", "failed", "released"]
 VerificationStatus = Literal["unverified", "verified", "failed"]
 GenerationState = Literal["staged", "active", "former"]
+EventType = Literal[
+    "connection.created",
+    "connection.updated",
+    "connection.tested",
+    "connection.rotated",
+    "connection.rotation_refused",
+    "connection.made_default",
+    "connection.deleted",
+    "number.imported",
+    "number.import_failed",
+    "number.verified",
+    "number.verification_failed",
+    "number.verification_unknown",
+    "number.assigned",
+    "number.labelled",
+    "number.released",
+    "number.reactivated",
+    "number.given",
+    "number.received",
+    "job.done",
+    "job.cancelled",
+]
 AgentId = int | str
 """The host's own id of an agent; a number stays a number and a text stays a text."""
 
@@ -342,7 +365,7 @@ class Event(Model):
     """Something that happened, for the host's callable.
 
     Attributes:
-        type: Such as ``connection.created`` or ``number.verified``.
+        type: What happened; docs/service.md lists them.
         org_id: The tenant.
         connection_id: The connection that it is about, or None.
         number_id: The number that it is about, or None.
@@ -352,7 +375,7 @@ class Event(Model):
         created_at: When.
     """
 
-    type: str
+    type: EventType
     org_id: str
     connection_id: int | None = None
     number_id: int | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from voipkit import registry
 from voipkit.errors import (
@@ -16,6 +16,7 @@ from voipkit.errors import (
 )
 from voipkit.models import (
     Connection,
+    ConnectionStatus,
     CredentialTest,
     NameSuggestion,
     NewConnection,
@@ -223,7 +224,10 @@ def set_default_outbound(shop: Shop, org_id: str, connection_id: int, actor: str
 
 
 def retest(shop: Shop, org_id: str, connection_id: int, actor: str | None) -> ConnectionTest:
-    """See `ConnectionService.retest`. A crash leaves it ``testing``; the next test corrects it."""
+    """See `ConnectionService.retest`. A crash leaves it ``testing``; the next test corrects it.
+
+    What is found is recorded only while the tested credentials are in use, because a rotation may end in between.
+    """
     org_id, actor = arguments.tenant(org_id), arguments.opaque(actor, "actor")
     with shop.store.transaction(org_id) as tx:
         connection = found(tx, connection_id, lock=True)
@@ -233,8 +237,9 @@ def retest(shop: Shop, org_id: str, connection_id: int, actor: str | None) -> Co
         with shop.opened(connection, sealed) as carrier:
             tested = tested_now(shop, carrier)
     except BaseException:
-        with shop.store.transaction(org_id) as tx:
-            tx.update_connection(connection_id, status=connection.status)
+        with suppress(ObjectNotFound, StateConflict), shop.store.transaction(org_id) as tx:
+            _require_same(tx, connection)
+            tx.update_connection(connection_id, status=_status_before(connection))
         raise
     _settle(shop, org_id, connection, tested, actor)
     return ConnectionTest(status=tested.status, test=tested)
@@ -244,9 +249,10 @@ def _settle(shop: Shop, org_id: str, connection: Connection, tested: CredentialT
     """Record a test. Where the carrier could not be asked, the status stays as it was before."""
     passed = tested.status == "pass"
     told = passed or bool(tested.failures)
-    status = ("connected" if passed else "error") if told else connection.status
+    status = ("connected" if passed else "error") if told else _status_before(connection)
     moment = shop.now()
     with shop.store.transaction(org_id) as tx:
+        _require_same(tx, connection)
         tx.update_connection(
             connection.id,
             status=status,
@@ -259,6 +265,22 @@ def _settle(shop: Shop, org_id: str, connection: Connection, tested: CredentialT
             {"status": connection.status}, {"status": status},
         )  # fmt: skip
     shop.tell(event(shop, org_id, "connection.tested", connection_id=connection.id, actor=actor, status=status))
+
+
+def _status_before(connection: Connection) -> ConnectionStatus:
+    """Return the status before a test; ``testing`` is what a crash, or another test at the same time, left."""
+    if connection.status != "testing":
+        return connection.status
+    return "error" if any(check.status == "fail" for check in connection.checks) else "connected"
+
+
+def _require_same(tx: StoreTransaction, connection: Connection) -> None:
+    """Refuse to say of new credentials what was found with the former ones."""
+    if found(tx, connection.id, lock=True).generation != connection.generation:
+        raise StateConflict(
+            f"Connection {connection.id} was rotated while it was being tested, so nothing was recorded.",
+            fix="Test it again.",
+        )
 
 
 @contextmanager

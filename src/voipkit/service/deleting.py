@@ -12,7 +12,7 @@ from voipkit.errors import ProviderError, RestoreIncomplete, Unsupported
 from voipkit.models import Connection, NumberChanges, NumberImport, Operation, PhoneNumber, RoutingSnapshot
 from voipkit.protocols import Provider, SupportsRestore
 from voipkit.service import arguments, connections, operations, verifying
-from voipkit.service.events import audited, event
+from voipkit.service.events import audited, event, version
 from voipkit.service.results import DeletionReport, LeftAtCarrier
 from voipkit.service.shop import Shop
 from voipkit.store import StoreTransaction
@@ -127,14 +127,13 @@ def _deleted(
 ) -> DeletionReport:
     numbers = verifying.linked(tx, connection.id, ())
     put_back = {n for n, result in restored.items() if result.status in ("imported", "unchanged")}
-    gone = {number.id: NumberChanges(snapshot=None) for number in numbers if number.number in put_back}
-    if gone:
-        tx.update_numbers(gone)
+    gone = [number for number in numbers if number.number in put_back and number.status != "released"]
+    _unroute(shop, tx, gone, actor)
     kept = tx.delete_connection(connection.id)
     report = DeletionReport(
         connection_id=connection.id,
         numbers_kept=kept,
-        restored=tuple(number.number for number in numbers if number.number in put_back),
+        restored=tuple(number.number for number in gone),
         left=tuple(
             LeftAtCarrier(
                 number=number.number,
@@ -143,7 +142,7 @@ def _deleted(
                 reason=_why(restored.get(number.number), number),
             )
             for number in numbers
-            if number.snapshot is not None and number.number not in put_back
+            if number.snapshot is not None and number not in gone
         ),
     )
     after = {"numbers_kept": kept, "restored": report.restored, "left": [each.number for each in report.left]}
@@ -151,10 +150,22 @@ def _deleted(
     return report
 
 
+def _unroute(shop: Shop, tx: StoreTransaction, numbers: Sequence[PhoneNumber], actor: str | None) -> None:
+    """Record that calls to numbers go where they went before the import: what was verified of them holds no longer."""
+    if not numbers:
+        return
+    changes = NumberChanges(
+        status="provisioning", voip_verification_status="unverified", snapshot=None, updated_at=shop.now()
+    )
+    tx.update_numbers(dict.fromkeys((number.id for number in numbers), changes))
+    after = [number.model_copy(update={**changes, "voip_connection_id": None}) for number in numbers]
+    tx.add_versions([version(shop, number, "number.restored", actor) for number in after])
+
+
 def _why(result: NumberImport | None, number: PhoneNumber) -> str:
-    if result is not None:
-        return result.message
-    return "It was released before." if number.status == "released" else "Restoring was not asked for."
+    if number.status == "released":
+        return "It was released before."
+    return result.message if result is not None else "Restoring was not asked for."
 
 
 def _tell(shop: Shop, connection: Connection, actor: str | None) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic_core import to_jsonable_python
 
-from voipkit.models import AuditEntry, Event, NewAuditEntry, NewNumberVersion, Page, PhoneNumber
+from voipkit.models import AuditEntry, Event, EventType, NewAuditEntry, NewNumberVersion, Page, PhoneNumber
 from voipkit.service import arguments
 from voipkit.service.shop import Shop
 from voipkit.store import StoreTransaction
@@ -18,7 +18,7 @@ __all__ = ["audited", "event", "log_of", "version"]
 def event(
     shop: Shop,
     org_id: str,
-    kind: str,
+    kind: EventType,
     *,
     connection_id: int | None = None,
     number_id: int | None = None,

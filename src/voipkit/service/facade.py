@@ -268,6 +268,7 @@ class ConnectionService(NumberOperations):
             actor: Who asks, for the audit log.
 
         Raises:
+            StateConflict: It was rotated in between; nothing was recorded.
             ObjectNotFound: This tenant has none of that id.
         """
         return connections.retest(self._shop, org_id, connection_id, actor)

@@ -262,7 +262,8 @@ class NumberOperations:
             actor: Who asks, for the audit log.
 
         Raises:
-            StateConflict: The number is neither active nor released, or is in use elsewhere since its release.
+            StateConflict: The number is neither active nor released, was not verified when it was released, or is in
+                use elsewhere since.
         """
         return numbers.update(self._shop, org_id, number_id, inbound_agent_id, outbound_agent_id, status, label, actor)
 

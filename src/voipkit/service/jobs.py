@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from voipkit.errors import JobInterrupted, OperationInProgress, StoreError, StoreNotFound, VoipkitError
 from voipkit.models import (
+    EventType,
     ItemResult,
     Job,
     JobItem,
@@ -189,7 +190,8 @@ def run_job(
         elif job.settled < job.total:
             _wait(shop, job, patience)
             job = get(shop, org_id, job_id)
-    shop.tell(event(shop, org_id, f"job.{job.status}", job_id=job_id, actor=job.actor, counts=dict(job.counts)))
+    ended: EventType = "job.cancelled" if job.status == "cancelled" else "job.done"
+    shop.tell(event(shop, org_id, ended, job_id=job_id, actor=job.actor, counts=dict(job.counts)))
     return job
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from voipkit.errors import InvalidField, NumberTaken, OperationInProgress, StateConflict, StoreConflict, TransferRefused
-from voipkit.models import AgentId, NewAuditEntry, NumberChanges, NumberVersion, Page, PhoneNumber
+from voipkit.models import AgentId, EventType, NewAuditEntry, NumberChanges, NumberVersion, Page, PhoneNumber
 from voipkit.service import arguments
 from voipkit.service.events import audited, event, version
 from voipkit.service.shop import Shop, Transfer, Unset
@@ -89,6 +89,11 @@ def _changed(
                 f"{before.number} is {before.status}; only active and released numbers change their status by hand.",
                 fix="Verify it, or release it.",
             )
+        if changes.get("status") == "active" and before.voip_verification_status != "verified":
+            raise StateConflict(
+                f"{before.number} was not verified when it was released, so it cannot be active.",
+                fix="Import it again, and verify it.",
+            )
         if changes.get("status") == "released":
             _require_idle(tx, before)
         action = _action(changes)
@@ -111,7 +116,7 @@ def _written(shop: Shop, tx: StoreTransaction, before: PhoneNumber, changes: Num
         raise NumberTaken(f"{before.number} is in use already, so it stays released.") from None
 
 
-def _action(changes: NumberChanges) -> str:
+def _action(changes: NumberChanges) -> EventType:
     if "status" in changes:
         return "number.released" if changes["status"] == "released" else "number.reactivated"
     return "number.assigned" if {"inbound_agent_id", "outbound_agent_id"} & set(changes) else "number.labelled"

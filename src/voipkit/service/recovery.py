@@ -31,8 +31,13 @@ def finish(shop: Shop, limit: int) -> Recovery:
     undone: list[int] = []
     postponed: list[int] = []
     for operation in shop.store.claim_operations(shop.worker, at=moment, lease_until=moment + shop.lease, limit=limit):
+        resume = _RESUME.get(operation.kind)
+        if resume is None:  # a later version, which shares the database, wrote it down
+            log.warning("operation %s (%s) is of another version of voipkit", operation.id, operation.kind)
+            postponed.append(operation.id)
+            continue
         try:
-            (finished if _RESUME[operation.kind](shop, operation) else undone).append(operation.id)
+            (finished if resume(shop, operation) else undone).append(operation.id)
         except (ObjectNotFound, StoreNotFound):
             _forget(shop, operation)  # its connection is gone, and with it what there was to do
             undone.append(operation.id)

@@ -7,7 +7,7 @@ from datetime import datetime
 from itertools import groupby
 
 from voipkit.errors import StateConflict
-from voipkit.models import Event, NumberChanges, NumberStatus, NumberVerification, PhoneNumber
+from voipkit.models import Event, EventType, NumberChanges, NumberStatus, NumberVerification, PhoneNumber
 from voipkit.protocols import Provider
 from voipkit.service import arguments, connections
 from voipkit.service.events import audited, event, version
@@ -131,7 +131,11 @@ def record(
     return after
 
 
-_EVENTS = {"pass": "number.verified", "fail": "number.verification_failed", "unknown": "number.verification_unknown"}
+_EVENTS: dict[str, EventType] = {
+    "pass": "number.verified",
+    "fail": "number.verification_failed",
+    "unknown": "number.verification_unknown",
+}
 
 
 def events_of(shop: Shop, seen: Iterable[tuple[PhoneNumber, NumberVerification]], actor: str | None) -> Iterator[Event]:

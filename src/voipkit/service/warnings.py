@@ -133,7 +133,7 @@ def _code(number: PhoneNumber | NumberCount) -> str | None:
 _MESSAGES = {
     "number.import_failed": ("It is not known whether the carrier routes it here.", "Import it again."),
     "number.verification_failed": ("Its last verification failed.", "Look at its checks, and verify it again."),
-    "number.unverified": ("It was never verified.", "Verify it."),
+    "number.unverified": ("It is not verified.", "Verify it; one without a connection has to be imported first."),
 }
 
 

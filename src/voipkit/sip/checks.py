@@ -6,6 +6,7 @@ from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from voipkit.errors import CredentialsInvalid
 from voipkit.models import CarrierObject, Check, CheckStatus, Direction, PlacedCall
 from voipkit.sip.outcomes import Outcome
 from voipkit.sip.target import Budgets, Target
@@ -63,7 +64,7 @@ def as_check(
         The check; ``vendor_code`` is the SIP status code.
     """
     peer = CarrierObject(type="sip_server", id=outcome.peer) if outcome.peer else None
-    said = " ".join((outcome.message, *outcome.notes))
+    said = " ".join((outcome.message, *outcome.notes, *_bill(outcome)))
     return Check(
         name=name,
         direction=direction,
@@ -77,6 +78,14 @@ def as_check(
     )
 
 
+def _bill(outcome: Outcome) -> tuple[str, ...]:
+    """Say what to look for on the bill, where a call was answered, or its end was not seen."""
+    if not outcome.billable_risk:
+        return ()
+    ended = "" if outcome.verdict == "outbound.answered" else "The end of the call was not seen, so it may be billed. "
+    return (f"{ended}Its Call-ID is {outcome.call_id}.",)
+
+
 def placed_call(outcome: Outcome) -> PlacedCall:
     """Tell a dial-in check what the calling side saw.
 
@@ -87,7 +96,7 @@ def placed_call(outcome: Outcome) -> PlacedCall:
         rang=any(code in _RINGING for code in outcome.codes) or outcome.sip_code in _REFUSED_BY_CALLEE,
         final=outcome.sip_code,
         held=outcome.held,
-        answered=outcome.billable_risk,
+        answered=outcome.verdict == "outbound.answered",
         problem=outcome.message,
         fix=outcome.fix,
         reference=outcome.call_id or None,
@@ -118,7 +127,11 @@ def target_checks(uri: str, *, provider: str, reach: Reach) -> list[Check]:
     what = CarrierObject(type="sip_uri", id=uri)
     if parsed is None:
         return [_unreadable(provider, what)]
-    outcomes = run(_outcomes(_target(parsed, reach), reach))
+    try:
+        target = _target(parsed, reach)
+    except CredentialsInvalid as error:  # such as a port of another service: the carrier may call there, we do not ask
+        return [_not_asked(provider, what, " ".join(problem.problem for problem in error.problems))]
+    outcomes = run(_outcomes(target, reach))
     return [_judged(name, outcome, provider, what) for name, outcome in outcomes]
 
 
@@ -169,6 +182,18 @@ def _judged(name: str, outcome: Outcome, provider: str, what: CarrierObject) -> 
         return check
     said = f"{check.message} The carrier's addresses may be let in where ours are not."
     return check.model_copy(update={"message": said, "fix": "Verify a number with a witness: docs/sip-probing.md."})
+
+
+def _not_asked(provider: str, what: CarrierObject, why: str) -> Check:
+    return Check(
+        name="Inbound target",
+        direction="network",
+        status="unknown",
+        code=f"{provider}.target.not_asked",
+        message=f"The SIP host was not asked: {why}",
+        fix="Correct the SIP URI; or verify a number with a witness: docs/sip-probing.md.",
+        object=what,
+    )
 
 
 def _unreadable(provider: str, what: CarrierObject) -> Check:

@@ -338,7 +338,8 @@ class Prober:
         calling = caller or self._target.from_user or self._target.username
         if calling is None:
             raise ConfigurationError(
-                "A call needs a caller ID, and none was given.", fix="Give caller, or the trunk's from_user."
+                "A call needs a caller ID, and none was given.",
+                fix="Name one: callerId of a SIP configuration, --caller-id of a command, or the argument caller.",
             )
         check_caller(calling)
         return calling

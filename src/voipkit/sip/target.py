@@ -34,6 +34,8 @@ _DENIED_PORTS = frozenset(
 _PRINTABLE = re.compile(r"[^\x00-\x1f\x7f]+")
 _TOKEN = re.compile(r"[!-~]+", re.ASCII)
 _LONGEST_FIELD = 255
+# Where the carrier `manual` has these fields in its form; the others are in its SIP configuration.
+_CREDENTIALS = frozenset({"host", "port", "transport", "username", "auth_username", "password"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +183,8 @@ def port_refusal(port: int, *, configured: bool, lab: bool) -> str | None:
 
 
 def _problem(name: str, problem: str) -> FieldProblem:
-    return FieldProblem(field=name, alias=to_camel(name), section="sip_config", problem=problem)
+    section = "credentials" if name in _CREDENTIALS else "sip_config"
+    return FieldProblem(field=name, alias=to_camel(name), section=section, problem=problem)
 
 
 def _host_problems(target: Target) -> list[FieldProblem]:

@@ -303,7 +303,10 @@ async def open_flow(hop: Hop, tls_name: str, budgets: Budgets, *, ca_file: str |
 
 async def _connected(hop: Hop, timeout: float) -> socket.socket:  # noqa: ASYNC109 - a budget, told apart from others
     family = socket.AF_INET6 if ":" in hop.address else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock = socket.socket(family, socket.SOCK_STREAM)
+    except OSError as error:  # a machine without IPv6, or out of file descriptors
+        raise FlowFailed(Lost("transport.unreachable", error.strerror or "")) from None
     try:
         sock.setblocking(False)
         # Nagle held an ACK that followed an INVITE back for 40 ms (measured 2026-11-21).

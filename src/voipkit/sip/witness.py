@@ -26,6 +26,7 @@ from voipkit.sip.serving import Refuser, Source, Watch
 
 __all__ = ["ArmedListener", "ListenerWitness"]
 
+_LAST_PORT = 65535
 _MOST_CONNECTIONS = 16
 _IDLE = 60.0  # seconds that a TCP connection is kept
 _ACCEPT_PATIENCE = 0.01
@@ -48,6 +49,8 @@ class ListenerWitness:
             raise ConfigurationError(
                 "A listener's host is an address.", fix="Give 0.0.0.0, or the address of one interface."
             )
+        if not 0 <= port <= _LAST_PORT:
+            raise ConfigurationError("A listener's port is 0 to 65535.", fix="Give 5060, or 0 for a free one.")
         self._host = host
         self._wanted = port
         self._refuser = Refuser(sources)

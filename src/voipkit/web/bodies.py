@@ -137,7 +137,7 @@ class UpdateConnection(Body):
     Attributes:
         name: For people.
         credentials: New credentials; needs evidence for exactly these.
-        sip_config: New SIP configuration; needs evidence as well.
+        sip_config: New SIP configuration; without credentials and evidence it is tested first, with the present ones.
         verification_evidence_id: What the test returned.
         force: Go ahead even where numbers would become unreachable.
     """
@@ -341,9 +341,8 @@ def _validated(model: type[B], given: dict[str, Any]) -> B:
     except ValidationError as error:
         entries = error.errors(include_input=False, include_url=False, include_context=False)
         fields = tuple(_field(_shown(model, entry["loc"]), entry["msg"], entry["type"]) for entry in entries[:100])
-    raise Refused(
-        422, "invalid_field", f"The body is wrong at: {', '.join(f.field for f in fields[:5])}.", fields=fields
-    )
+    named = ", ".join(list(dict.fromkeys(field.field for field in fields))[:5])
+    raise Refused(422, "invalid_field", f"The body is wrong at: {named}.", fields=fields)
 
 
 def _shown(model: type[Body], steps: tuple[int | str, ...]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Response
 
@@ -52,6 +52,14 @@ IdempotencyKey = Annotated[
         description="The same key gives the first answer again; with another body it is refused.",
     ),
 ]
+
+_LEFT_OUT = "Warnings-Left-Out"
+_LEFT_OUT_HEADER: dict[str, Any] = {
+    _LEFT_OUT: {
+        "description": "How many more there are, absent where the array has them all.",
+        "schema": {"type": "integer"},
+    }
+}
 
 routes = APIRouter(prefix="/v1/voip-connections", tags=["VoIP connections"], route_class=ProblemRoute)
 
@@ -211,10 +219,15 @@ async def set_default_outbound(call: Asked, connection_id: ConnectionId) -> Conn
     return ConnectionAnswer.of(await call.stored(call.service.set_default_outbound, connection_id, actor=call.actor))
 
 
-@routes.get("/{connection_id}/warnings", responses=examples.problems(404) | examples.answered(200, [examples.WARNING]))
-async def list_warnings(call: Asked, connection_id: ConnectionId) -> list[WarningAnswer]:
+@routes.get(
+    "/{connection_id}/warnings",
+    responses=examples.problems(404) | examples.answered(200, [examples.WARNING], _LEFT_OUT_HEADER),
+)
+async def list_warnings(call: Asked, response: Response, connection_id: ConnectionId) -> list[WarningAnswer]:
     """List what somebody should look at: of the connection and of its numbers, at most 1,000. No carrier is asked."""
     found = await call.stored(call.service.warnings, connection_id)
+    if found.left_out:
+        response.headers[_LEFT_OUT] = str(found.left_out)
     return [WarningAnswer.of(warning) for warning in found.warnings]
 
 
@@ -305,7 +318,7 @@ async def add_connection_number(
 def _added(org_id: str, call: Call, connection_id: int, body: AddNumber) -> PhoneNumber:
     done = call.service.import_numbers(org_id, connection_id, [body.phone_number], actor=call.actor)
     (result,) = done.results
-    if result.id is None:
+    if result.id is None or result.outcome not in ("imported", "unchanged"):  # the record may be an earlier import's
         raise _not_added(result)
     if body.label is None:
         return call.service.number(org_id, result.id)

@@ -89,7 +89,7 @@ DELETED = {
 }
 WARNING = {
     "code": "number.unverified",
-    "message": "+15550001234 was never verified.",
+    "message": "+15550001234: It is not verified.",
     "fix": "Verify it.",
     "connection_id": 5,
     "number_id": 201,

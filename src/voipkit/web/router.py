@@ -33,7 +33,7 @@ def create_router(
     store_threads: int = _STORE_THREADS,
     carrier_threads: int = _CARRIER_THREADS,
 ) -> APIRouter:
-    """Return a router with every operation; include it in an application, with a prefix if you like.
+    """Return a router with the operations of docs/coverage.md; include it in an application, with a prefix if you like.
 
     Errors are answered as problem details (RFC 9457) by the routes themselves. What the host's own dependencies raise,
     such as an `HTTPException` with status 401, is left to the host.

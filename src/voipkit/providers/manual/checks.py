@@ -30,6 +30,11 @@ FINDINGS: dict[str, Finding] = {
         "Correct what failed before this."),
     "credentials.call_accepted": Finding(
         "pass", "Credentials", "The trunk let a call through with them."),
+    "credentials.not_asked_for": Finding(
+        "unknown", "Credentials",
+        "The trunk let a call through and never asked for the password: it knows this machine by its address. The "
+        "password is not proven.",
+        "Leave user name and password out where the trunk goes by address; else ask the carrier why it does not ask."),
     "tls.not_used": Finding(
         "warn", "TLS identity", "{transport} is neither encrypted nor proof of who answers.",
         "Use TLS where the carrier offers it (transport: tls)."),
@@ -87,12 +92,22 @@ def _transport_checks(outcome: Outcome) -> list[Check]:
 
 
 def _credentials_check(seen: Seen) -> Check:
+    """Judge the credentials by REGISTER; where that says nothing, by what the call met."""
     if seen.credentials is None:
         return say("trunk.not_reached", "account")
-    check = _of("Credentials", "account", seen.credentials)
-    if check.status in ("pass", "fail") or seen.outbound is None or seen.outbound.status != "pass":
+    check, call = _of("Credentials", "account", seen.credentials), seen.outbound
+    if check.status in ("pass", "fail") or call is None:
         return check
-    return say("credentials.call_accepted", "account", check.object, elapsed=seen.outbound.elapsed)
+    if call.verdict == "outbound.credentials_rejected":
+        from voipkit.sip.reading import proved_by_call
+
+        return _of("Credentials", "account", proved_by_call(call, accepted=False, registered=seen.credentials))
+    if call.status != "pass":
+        return check
+    # Without a password the address is what is proved; with one, a call proves it only where it was asked for.
+    proved = seen.credentials.verdict == "credentials.none_given" or any(code in (401, 407) for code in call.codes)
+    code = "credentials.call_accepted" if proved else "credentials.not_asked_for"
+    return say(code, "account", check.object, elapsed=call.elapsed)
 
 
 def outbound_check(seen: Seen) -> Check:

@@ -48,7 +48,7 @@ def account(sid: str, answer: Answer[AccountInstance], proof: Answer[Any]) -> li
         proof: Any other question that needs a good key.
     """
     found = answer.value
-    what = CarrierObject(type="account", id=sid, name=found.friendly_name if found else None)
+    what = CarrierObject(type="account", id=sid, name=_friendly_name(found))
     if found is None and proof.error is not None:
         return [_refused(sid, answer, proof, what)]
     text = "Twilio accepts the credentials."
@@ -267,7 +267,7 @@ def caller_id(found: ProviderNumber) -> Check:
 def application(sid: str, answer: Answer[Any]) -> Check:
     """Judge whether a TwiML application answers calls: it needs a voice URL."""
     title = "Application"
-    what = CarrierObject(type="application", id=sid, name=getattr(answer.value, "friendly_name", None))
+    what = CarrierObject(type="application", id=sid, name=_friendly_name(answer.value))
     if isinstance(answer.error, NotFound):
         text, fix = "Twilio has no such application in this account and region.", "Check the application's SID."
         return _check(title, "inbound", "fail", "application.not_found", text, fix, what, answer.elapsed)
@@ -299,7 +299,7 @@ def name(sid: str, account_answer: Answer[AccountInstance], first: Answer[Provid
     A fresh account is called after its owner's e-mail address or "My first Twilio account" (API, Account): neither
     is a name to show to others, so the number alone has to do.
     """
-    given = (account_answer.value.friendly_name or "") if account_answer.value else ""
+    given = _friendly_name(account_answer.value) or ""
     given = "" if "@" in given or given.startswith("My first Twilio") else given.strip()
     found = first.value.number if first.value else None
     if given:
@@ -310,7 +310,13 @@ def name(sid: str, account_answer: Answer[AccountInstance], first: Answer[Provid
 
 
 def _trunk_object(sid: str, trunk: Answer[TrunkInstance]) -> CarrierObject:
-    return CarrierObject(type="trunk", id=sid, name=trunk.value.friendly_name if trunk.value else None)
+    return CarrierObject(type="trunk", id=sid, name=_friendly_name(trunk.value))
+
+
+def _friendly_name(found: object) -> str | None:
+    """Read what somebody called an object; the SDK passes on whatever JSON held, and what is no text is no name."""
+    given = getattr(found, "friendly_name", None)
+    return given if isinstance(given, str) else None
 
 
 def _trunk_gone(direction: Direction, trunk: Answer[TrunkInstance], what: CarrierObject) -> Check:
