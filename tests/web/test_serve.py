@@ -131,16 +131,18 @@ def serving(box: Sandbox, folder: Path, **environment: str) -> Iterator[tuple[st
             process.communicate(timeout=10)
 
 
-def test_it_serves_keeps_and_stops(box, tmp_path):
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_it_serves_keeps_and_stops(stop, box, tmp_path):
     key = generate_key()
     telnyx = Telnyx(box)
     with serving(box, tmp_path, VOIPKIT_SECRET_KEY=key) as (said, process):
         with httpx.Client(base_url=said["url"], headers={"Authorization": f"Bearer {said['token']}"}) as client:
             connection = telnyx.created(client, name="Kept")
             assert telnyx.available(client, connection["id"])
-        process.send_signal(signal.SIGINT)
+        process.send_signal(stop)
         out, err = process.communicate(timeout=30)
         assert process.returncode == 0, err
+        assert not list(tmp_path.glob("*-wal"))  # the store was closed in order
         assert telnyx.secret not in out + err
         assert said["token"] not in out + err
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import signal
 import socket
 from typing import TYPE_CHECKING, Annotated
 
@@ -75,9 +76,11 @@ def _run(app: FastAPI, host: str, port: int, *, made: SecretStr | None, as_json:
     with listening:
         shown = f"[{host}]" if ":" in host else host
         _announce(f"http://{shown}:{listening.getsockname()[1]}", made, as_json=as_json)
+        # uvicorn shuts down in order and then raises the signal again: SIGTERM, too, must let the store be closed.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
             uvicorn.Server(config).run(sockets=[listening])
-        except KeyboardInterrupt:  # uvicorn has shut down in order, and raises the signal again
+        except KeyboardInterrupt:
             output.note("\nStopped.")
 
 
