@@ -2,8 +2,9 @@
 
 `time.process_time` (all threads), medians of 5 interleaved rounds, both sides over the same answers from memory, SDKs
 loaded beforehand. Numbers are spread over area codes and exchanges. The SDK lists by its own HTTP client with the
-largest pages that the carrier gives, in the way its documents show. Cloudonix has no SDK: httpx and plain mappings
-stand for it.
+largest pages that the carrier gives, in the way its documents show. The SDKs of SignalWire, Vonage, Plivo and Vobiz
+return the JSON much as it came; voipkit checks every number, brings it to E.164 and makes a model of it, as Twilio's and
+Telnyx's SDKs do. Cloudonix has no SDK: httpx and plain mappings stand for it.
 """
 
 from __future__ import annotations
