@@ -7,10 +7,10 @@ misbehaves; both carriers have the same applications and SIP trunks. No other ca
 from __future__ import annotations
 
 from collections.abc import Mapping
-from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
 from voipkit.adapting.checking import Answer, Finding, Speaker, either, without_query
+from voipkit.adapting.reading import text
 from voipkit.adapting.translation import Facts
 from voipkit.errors import NotFound
 from voipkit.models import CarrierObject, Check, Direction
@@ -21,14 +21,12 @@ if TYPE_CHECKING:
 __all__ = [
     "Json",
     "application_checks",
-    "decimal",
     "inbound_trunk_checks",
     "outbound_trunk_checks",
     "plain",
     "read_answer",
     "refuse",
     "shared_findings",
-    "text",
 ]
 
 Json = Mapping[str, Any]
@@ -73,23 +71,6 @@ def plain(value: Any) -> Any:
     if type(value).__module__.partition(".")[0] in ("plivo", "vobiz"):
         return {name: plain(each) for name, each in vars(value).items()}
     return value
-
-
-# --- reading answers -------------------------------------------------------------------------------------------------
-
-
-def text(value: object) -> str | None:
-    """Read a field that may be absent, null, "" or a number: ids are texts, whatever JSON made of them."""
-    return None if value is None or value == "" else str(value)
-
-
-def decimal(value: object) -> Decimal | None:
-    """Read an amount of money, or None where there is none."""
-    try:
-        amount = Decimal(text(value) or "NaN")
-    except InvalidOperation:
-        return None
-    return amount if amount.is_finite() else None
 
 
 # --- words -----------------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from typing import ClassVar, NoReturn, Self
 from voipkit.adapting import routing
 from voipkit.adapting.checking import Answer, ask, ask_together, only_if_known
 from voipkit.adapting.numbers import e164
+from voipkit.adapting.reading import text
 from voipkit.adapting.transport import HttpOptions
 from voipkit.errors import (
     Conflict,
@@ -33,7 +34,7 @@ from voipkit.models import (
     RoutingSnapshot,
 )
 from voipkit.providers.cloudonix import checks, dnids
-from voipkit.providers.cloudonix.api import CloudonixApi, Json, is_called, text
+from voipkit.providers.cloudonix.api import CloudonixApi, Json, is_called
 from voipkit.providers.cloudonix.dnids import Owned
 from voipkit.providers.cloudonix.settings import INFO, CloudonixCredentials, CloudonixSip
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from voipkit.adapting.loading import loading_sdk
+from voipkit.adapting.reading import text
 from voipkit.adapting.translation import translating
 from voipkit.adapting.transport import HttpOptions, Pace, bearer, httpx_client, open_channel
 from voipkit.errors import NotFound, UnexpectedResponse
@@ -22,7 +23,7 @@ from voipkit.providers.cloudonix.settings import RULES, UUID, CloudonixCredentia
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["CloudonixApi", "Json", "Refused", "full_name", "is_called", "text"]
+__all__ = ["CloudonixApi", "Json", "Refused", "full_name", "is_called"]
 
 Json = Mapping[str, Any]
 
@@ -170,11 +171,6 @@ def full_name(domain: str) -> str:
     """Complete a domain's short name; ids, UUIDs and full names stay as they are."""
     is_id = domain.isdigit() or re.fullmatch(UUID, domain)
     return domain if is_id or "." in domain else f"{domain}.cloudonix.net"
-
-
-def text(value: object) -> str | None:
-    """Read a field that may be absent, null, "" or a number: ids are texts, whatever JSON made of them."""
-    return None if value is None or value == "" else str(value)
 
 
 def is_called(application: Json, name: str) -> bool:

@@ -12,9 +12,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from voipkit.adapting.checking import Answer, Finding, Speaker, could_not_ask, either, without_query
+from voipkit.adapting.reading import text
 from voipkit.errors import CredentialsRejected, NotFound, PermissionDenied
 from voipkit.models import CarrierObject, Check, Direction
-from voipkit.providers.cloudonix.api import Json, is_called, text
+from voipkit.providers.cloudonix.api import Json, is_called
 from voipkit.providers.cloudonix.dnids import Owned, is_drain, spelled
 
 __all__ = [

@@ -12,8 +12,9 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from voipkit.adapting.numbers import canonical, country_of
+from voipkit.adapting.reading import text
 from voipkit.models import ProviderNumber, Route
-from voipkit.providers.cloudonix.api import Json, is_called, text
+from voipkit.providers.cloudonix.api import Json, is_called
 
 __all__ = ["NOT_SHOWN", "Owned", "as_number", "is_blackhole", "is_drain", "missing", "numbers", "owned", "spelled"]
 

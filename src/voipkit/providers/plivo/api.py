@@ -16,10 +16,11 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 from voipkit.adapting.numbers import canonical
 from voipkit.adapting.paging import Page, by_cursor, by_number
+from voipkit.adapting.reading import text
 from voipkit.adapting.translation import translating
 from voipkit.adapting.transport import PLACEHOLDER, HttpOptions, basic, open_channel, requests_session
 from voipkit.errors import MissingExtra, UnexpectedResponse
-from voipkit.providers._plivo_dialect import Json, plain, refuse, text
+from voipkit.providers._plivo_dialect import Json, plain, refuse
 from voipkit.providers.plivo.settings import RULES, PlivoCredentials
 
 __all__ = ["PlivoApi"]

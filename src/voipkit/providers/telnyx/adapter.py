@@ -19,6 +19,7 @@ from typing import ClassVar, Self
 from voipkit.adapting import routing
 from voipkit.adapting.checking import Answer, ask, ask_together
 from voipkit.adapting.numbers import canonical, country_of, e164
+from voipkit.adapting.reading import text
 from voipkit.adapting.transport import HttpOptions
 from voipkit.errors import CredentialsRejected, InvalidNumber, NotFound
 from voipkit.models import (
@@ -37,7 +38,7 @@ from voipkit.models import (
 )
 from voipkit.providers.telnyx import checks
 from voipkit.providers.telnyx.api import TelnyxApi
-from voipkit.providers.telnyx.checks import Json, text
+from voipkit.providers.telnyx.checks import Json
 from voipkit.providers.telnyx.settings import INFO, TelnyxCredentials, TelnyxSipConfig
 
 __all__ = ["Telnyx"]

@@ -17,11 +17,12 @@ from voipkit.adapting.checking import Answer, ask, ask_together
 from voipkit.adapting.loading import loading_sdk
 from voipkit.adapting.numbers import canonical
 from voipkit.adapting.paging import Page, by_number
+from voipkit.adapting.reading import text
 from voipkit.adapting.translation import translating
 from voipkit.adapting.transport import PLACEHOLDER, HttpOptions, bearer, httpx_client, open_channel
 from voipkit.errors import UnexpectedResponse
 from voipkit.models import Check
-from voipkit.providers.telnyx.checks import Json, Path, endpoint_check, text
+from voipkit.providers.telnyx.checks import Json, Path, endpoint_check
 from voipkit.providers.telnyx.settings import HOSTS, RULES, TelnyxCredentials
 
 if TYPE_CHECKING:

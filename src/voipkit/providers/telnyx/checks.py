@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from voipkit.adapting.checking import Answer, Finding, Speaker, could_not_ask, either
+from voipkit.adapting.reading import decimal, text
 from voipkit.errors import CredentialsRejected, NotFound, PermissionDenied
 from voipkit.models import CarrierObject, Check, Direction
 
@@ -32,7 +32,6 @@ __all__ = [
     "notes_of",
     "number_checks",
     "outbound_checks",
-    "text",
 ]
 
 Json = Mapping[str, Any]
@@ -175,11 +174,6 @@ class Path:
     profile: Answer[Json] | None = None
 
 
-def text(value: object) -> str | None:
-    """Read a field that may be absent, null, "" or a number: ids are texts, whatever JSON made of them."""
-    return None if value is None or value == "" else str(value)
-
-
 # --- the account -----------------------------------------------------------------------------------------------------
 
 
@@ -217,11 +211,8 @@ def credit_check(balance: Answer[Json]) -> Check:
     raw, what = balance.value, CarrierObject(type="balance")
     if raw is None:
         return could_not_ask("Credit", "outbound", "telnyx.account.credit", balance, what)
-    try:
-        available = Decimal(text(raw.get("available_credit")) or "NaN")
-    except InvalidOperation:
-        available = Decimal("NaN")
-    if not available.is_finite():
+    available = decimal(raw.get("available_credit"))
+    if available is None:
         return _say("account.credit.unknown", "outbound", what, elapsed=balance.elapsed)
     code = "account.credit" if available > 0 else "account.no_credit"
     amount = f"{available:f} {text(raw.get('currency')) or ''}".strip()

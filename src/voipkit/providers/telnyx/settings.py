@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import SecretStr, StringConstraints
 
+from voipkit.adapting.reading import text
 from voipkit.adapting.translation import CodeRule, Facts, Rule, Rules
 from voipkit.errors import (
     Conflict,
@@ -19,7 +20,6 @@ from voipkit.errors import (
     UnexpectedResponse,
 )
 from voipkit.models import ProviderInfo, Settings, SetupMethod, setting
-from voipkit.providers.telnyx.checks import text
 
 __all__ = ["HOSTS", "INFO", "RULES", "TelnyxCredentials", "TelnyxSipConfig"]
 

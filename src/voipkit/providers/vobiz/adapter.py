@@ -10,6 +10,7 @@ from typing import ClassVar, NoReturn, Self
 from voipkit.adapting import routing
 from voipkit.adapting.checking import Answer, ask, ask_together, only_if_known
 from voipkit.adapting.numbers import canonical, country_of, e164, minor_units
+from voipkit.adapting.reading import text
 from voipkit.adapting.transport import HttpOptions
 from voipkit.errors import (
     Conflict,
@@ -36,7 +37,7 @@ from voipkit.models import (
     RoutingSnapshot,
 )
 from voipkit.providers import _plivo_dialect as dialect
-from voipkit.providers._plivo_dialect import Json, text
+from voipkit.providers._plivo_dialect import Json
 from voipkit.providers.vobiz import checks
 from voipkit.providers.vobiz.api import VobizApi
 from voipkit.providers.vobiz.settings import INFO, VobizCredentials, VobizSip

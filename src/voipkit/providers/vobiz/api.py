@@ -17,10 +17,11 @@ from urllib.parse import quote
 
 from voipkit.adapting.numbers import canonical
 from voipkit.adapting.paging import Page, by_number
+from voipkit.adapting.reading import text
 from voipkit.adapting.translation import translating
 from voipkit.adapting.transport import PLACEHOLDER, HttpOptions, open_channel, own_headers, requests_session
 from voipkit.errors import MissingExtra, NotFound, ProviderError, UnexpectedResponse
-from voipkit.providers._plivo_dialect import Json, plain, refuse, text
+from voipkit.providers._plivo_dialect import Json, plain, refuse
 from voipkit.providers.vobiz.settings import RULES, VobizCredentials
 
 __all__ = ["PARALLEL", "VobizApi"]

@@ -11,9 +11,10 @@ from __future__ import annotations
 from typing import Any
 
 from voipkit.adapting.checking import Answer, Finding, Speaker, either
+from voipkit.adapting.reading import decimal, text
 from voipkit.errors import CredentialsRejected, NotFound, PermissionDenied
 from voipkit.models import CarrierObject, Check, Route
-from voipkit.providers._plivo_dialect import Json, decimal, shared_findings, text
+from voipkit.providers._plivo_dialect import Json, shared_findings
 
 __all__ = [
     "FINDINGS",

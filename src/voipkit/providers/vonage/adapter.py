@@ -10,6 +10,7 @@ from typing import ClassVar, NoReturn, Self
 from voipkit.adapting import routing
 from voipkit.adapting.checking import Answer, ask, ask_together, only_if_known
 from voipkit.adapting.numbers import canonical, e164
+from voipkit.adapting.reading import text
 from voipkit.adapting.transport import HttpOptions
 from voipkit.errors import InvalidNumber, NotFound, ProviderError, UnexpectedResponse, Unsupported
 from voipkit.models import (
@@ -29,7 +30,7 @@ from voipkit.models import (
 from voipkit.providers._sip_route import SipLooks
 from voipkit.providers.vonage import checks
 from voipkit.providers.vonage.api import Json, VonageApi
-from voipkit.providers.vonage.settings import INFO, VonageCredentials, VonageSip, text
+from voipkit.providers.vonage.settings import INFO, VonageCredentials, VonageSip
 
 __all__ = ["Vonage"]
 

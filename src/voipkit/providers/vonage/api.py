@@ -25,10 +25,11 @@ from urllib.parse import quote
 from voipkit.adapting.loading import loading_sdk
 from voipkit.adapting.numbers import canonical
 from voipkit.adapting.paging import Page, by_number
+from voipkit.adapting.reading import text
 from voipkit.adapting.translation import translating
 from voipkit.adapting.transport import PLACEHOLDER, HttpOptions, basic, open_channel, requests_session
 from voipkit.errors import NotFound, PermissionDenied, ProviderError, UnexpectedResponse
-from voipkit.providers.vonage.settings import API_HOST, REST_HOST, RULES, Refusal, VonageCredentials, text
+from voipkit.providers.vonage.settings import API_HOST, REST_HOST, RULES, Refusal, VonageCredentials
 
 if TYPE_CHECKING:
     from vonage_http_client import HttpClient

@@ -12,13 +12,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from voipkit.adapting.checking import Answer, Finding, Speaker, could_not_ask
+from voipkit.adapting.reading import decimal, text
 from voipkit.errors import CredentialsRejected, InvalidNumber, NotFound, PermissionDenied
 from voipkit.models import CarrierObject, Check, Direction, ProviderNumber, Route
-from voipkit.providers.vonage.settings import text
 
 __all__ = [
     "FINDINGS",
@@ -196,11 +195,8 @@ def credit_check(balance: Answer[Json], *, proves: bool) -> Check:
     raw, what = balance.value, CarrierObject(type="balance")
     if raw is None:
         return could_not_ask("Credit", "outbound", "vonage.account.credit", balance, what)
-    try:
-        value = Decimal(str(raw.get("value")))
-    except InvalidOperation:
-        value = Decimal("NaN")
-    if not value.is_finite():
+    value = decimal(raw.get("value"))
+    if value is None:
         return _say("account.credit.unknown", "outbound", what, elapsed=balance.elapsed)
     reload = raw.get("autoReload")
     code = "account.credit"

@@ -22,6 +22,7 @@ from typing import Annotated, Any
 
 from pydantic import SecretStr, StringConstraints
 
+from voipkit.adapting.reading import text
 from voipkit.adapting.translation import CodeRule, Facts, Rule, Rules
 from voipkit.errors import (
     CredentialsRejected,
@@ -34,7 +35,7 @@ from voipkit.errors import (
 )
 from voipkit.models import ProviderInfo, Settings, SetupMethod, setting
 
-__all__ = ["API_HOST", "INFO", "REST_HOST", "RULES", "Refusal", "VonageCredentials", "VonageSip", "text"]
+__all__ = ["API_HOST", "INFO", "REST_HOST", "RULES", "Refusal", "VonageCredentials", "VonageSip"]
 
 REST_HOST = "rest.nexmo.com"
 """Numbers, balance and prices."""
@@ -117,11 +118,6 @@ class Refusal(Exception):
     def __init__(self, status: int, code: str, label: str | None) -> None:
         super().__init__(f"{code} {label or ''}".strip())
         self.facts = Facts(status=status, code=code, message=label)
-
-
-def text(value: object) -> str | None:
-    """Read a field that may be absent, null, "" or a number."""
-    return None if value is None or value == "" else str(value)
 
 
 def _facts(error: Any) -> Facts:
