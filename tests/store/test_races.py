@@ -49,26 +49,6 @@ print(json.dumps(added))
     assert sorted([*one, *other]) == [f"+1555{k:07}" for k in range(300)]
 
 
-def test_numbers_in_opposite_order_block_nobody(url: str, two: Processes) -> None:
-    """PostgreSQL ends one of two that wait for each other; that one is told to try again, and may."""
-    program = """
-names = [f"+1555{k:07}" for k in range(200)][:: 1 if n else -1]
-added, tries = [], 0
-while True:
-    tries += 1
-    try:
-        with store.transaction("ab"[n]) as tx:
-            added = [x.number for x in tx.add_numbers([NewPhoneNumber(number=t) for t in names])]
-        break
-    except StoreError as error:
-        assert error.retryable and tries < 5, error
-print(json.dumps(added))
-"""
-    one, other = two.race(program, url)
-
-    assert sorted([*one, *other]) == [f"+1555{k:07}" for k in range(200)]
-
-
 def test_a_tenant_has_one_default_connection(store: SqlStore, url: str, two: Processes) -> None:
     """Both are answered, none with an error, and one of the two choices stands."""
     with store.transaction("a") as tx:

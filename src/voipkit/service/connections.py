@@ -210,12 +210,13 @@ def set_default_outbound(shop: Shop, org_id: str, connection_id: int, actor: str
     """See `ConnectionService.set_default_outbound`."""
     org_id, actor = arguments.tenant(org_id), arguments.opaque(actor, "actor")
     with shop.store.transaction(org_id) as tx:
-        before = found(tx, connection_id, lock=True)
+        before = found(tx, connection_id)  # unlocked: the store locks all of the tenant's, in one order
         if before.default_outbound:
             return before
-        tx.set_default_outbound(connection_id)
+        with suppress(StoreNotFound):  # deleted just now, as the next line says
+            tx.set_default_outbound(connection_id)
+        chosen = found(tx, connection_id)
         audited(shop, tx, "connection.made_default", actor, "connection", connection_id)
-        chosen = before.model_copy(update={"default_outbound": True})
     shop.tell(event(shop, org_id, "connection.made_default", connection_id=connection_id, actor=actor))
     return chosen
 

@@ -35,10 +35,10 @@ def settle(
     did |= {number: _unknown(number) for number in plan.planned if number not in did} | plan.kept
     gone = [plan.claimed[n] for n, r in did.items() if n in plan.claimed and not _stays(r)]
     with shop.store.transaction(operation.org_id) as tx:
+        held = {record.number: record for record in tx.numbers_named(did, lock=True)}
         if gone:
             tx.delete_numbers(gone)
-        staying = [number for number, result in did.items() if _stays(result) or number in plan.existing]
-        present = {record.number: record for record in tx.numbers_named(staying)}
+        present = {n: held[n] for n, r in did.items() if n in held and (_stays(r) or n in plan.existing)}
         changes = {
             present[number].id: change
             for number, result in did.items()

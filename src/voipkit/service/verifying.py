@@ -112,7 +112,7 @@ def record(
         is left alone and left out.
     """
     moment = shop.now()
-    present = {number.id: number for number in tx.numbers_named([number.number for number, _ in seen])}
+    present = {number.id: number for number in tx.numbers_named([n.number for n, _ in seen], lock=True)}
     still = [
         (present[number.id], found)
         for number, found in seen

@@ -153,7 +153,12 @@ class _Numbers(Reading):
         )
         return newest("numbers", found, limit, cursor)
 
-    def numbers_named(self, numbers: Collection[str]) -> tuple[PhoneNumber, ...]:
+    def numbers_named(
+        self,
+        numbers: Collection[str],
+        *,
+        lock: bool = False,  # noqa: ARG002 - all are locked
+    ) -> tuple[PhoneNumber, ...]:
         wanted = set(numbers)
         return tuple(n for n in self._own(PhoneNumber) if n.status != "released" and n.number in wanted)
 

@@ -176,8 +176,13 @@ class _Numbers(Protocol):
             StoreRefused: The cursor is not one of a page of numbers.
         """
 
-    def numbers_named(self, numbers: Collection[str]) -> tuple[PhoneNumber, ...]:
-        """Return those of the tenant's numbers that are not released, by their E.164 text, in no order."""
+    def numbers_named(self, numbers: Collection[str], *, lock: bool = False) -> tuple[PhoneNumber, ...]:
+        """Return those of the tenant's numbers that are not released, by their E.164 text, in no order.
+
+        Args:
+            numbers: Their E.164 texts.
+            lock: Keep others from changing them until the transaction ends.
+        """
 
     def number_counts(self) -> tuple[NumberCount, ...]:
         """Count the tenant's numbers by connection, status and verification."""

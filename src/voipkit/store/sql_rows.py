@@ -9,7 +9,7 @@ from itertools import islice
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection as Database
-from sqlalchemy import Executable, RowMapping, Select, Table
+from sqlalchemy import Executable, RowMapping, Select, Table, select
 
 from voipkit.errors import ConfigurationError, StoreError
 from voipkit.models.base import Model
@@ -20,7 +20,9 @@ __all__ = ["Asking", "batches", "values_of"]
 
 R = TypeVar("R", bound=Model)
 T = TypeVar("T")
-_BATCH = 5000  # values in one statement; SQLite takes 32,766 (SQLITE_MAX_VARIABLE_NUMBER), PostgreSQL 65,535
+# Values in one statement: as many as one import has, so that one statement locks them all, in one order. SQLite takes
+# 32,766 (SQLITE_MAX_VARIABLE_NUMBER), PostgreSQL 65,535.
+_BATCH = 10_000
 
 
 def batches(values: Iterable[T]) -> Iterator[list[T]]:
@@ -83,6 +85,15 @@ class Asking:
             # SQLAlchemy asks the driver for an INSERT's count only when told so.
             options = {"preserve_rowcount": True}
             return self._database.execute(statement, parameters or None, execution_options=options).rowcount
+
+    def _lock_rows(self, table: Table, *where: Any) -> None:
+        """Lock rows in the order of their ids, before a statement that would lock them in the order it finds them in.
+
+        Two that lock the same rows in different orders wait for each other until PostgreSQL ends one of them. SQLite
+        has one writer at a time.
+        """
+        if self._database.dialect.name == "postgresql":
+            self._rows(select(table.c.id).where(*where).order_by(table.c.id).with_for_update())
 
     def _check(self, statement: Executable) -> None:
         if not self._open:

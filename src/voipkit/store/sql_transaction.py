@@ -72,7 +72,7 @@ class _Connections(Asking):
     def set_default_outbound(self, connection_id: int | None) -> None:
         own = connections.c.org_id == self.org_id
         # Two at once would each clear the same default and then set their own: the second waits here for the first.
-        self._rows(select(connections.c.id).where(own).order_by(connections.c.id).with_for_update())
+        self._lock_rows(connections, own)
         others = update(connections).where(
             own, connections.c.default_outbound, connections.c.id != (connection_id or 0)
         )
@@ -87,6 +87,7 @@ class _Connections(Asking):
         if self._row(locked) is None:
             raise _absent(connection_id)
         linked = numbers.c.org_id == self.org_id, numbers.c.voip_connection_id == connection_id
+        self._lock_rows(numbers, *linked)
         count = self._count(update(numbers).where(*linked).values(voip_connection_id=None))
         self._count(delete(credentials).where(*self._of(connection_id)))
         self._count(delete(connections).where(*self._this(connection_id)))
@@ -134,7 +135,9 @@ class _Numbers(Asking):
         # Both dialects write it in the same way; each compiles its own class only.
         dialect = postgresql if self._database.dialect.name == "postgresql" else sqlite
         statement = dialect.insert(numbers).on_conflict_do_nothing().returning(*numbers.c)
-        rows = self._rows(statement, [values_of(each, org_id=self.org_id) for each in new])
+        # In one order: two at once that each wait for a number of the other's would wait for ever.
+        ordered = sorted(new, key=lambda number: number.number)
+        rows = self._rows(statement, [values_of(each, org_id=self.org_id) for each in ordered])
         return tuple(sorted((PhoneNumber.model_validate(dict(row)) for row in rows), key=lambda number: number.id))
 
     def number(self, number_id: int, *, lock: bool = False) -> PhoneNumber:
@@ -160,10 +163,11 @@ class _Numbers(Asking):
         items, following = self._newest("numbers", PhoneNumber, numbers, query, limit, cursor)
         return Page(items=items, next_cursor=following)
 
-    def numbers_named(self, numbers: Collection[str]) -> tuple[PhoneNumber, ...]:
+    def numbers_named(self, numbers: Collection[str], *, lock: bool = False) -> tuple[PhoneNumber, ...]:
         found: list[RowMapping] = []
         for batch in batches(numbers):
-            found += self._rows(_named(batch).where(_NUMBERS.c.org_id == self.org_id))
+            query = _named(batch).where(_NUMBERS.c.org_id == self.org_id)
+            found += self._rows(query.order_by(_NUMBERS.c.id).with_for_update() if lock else query)
         return tuple(PhoneNumber.model_validate(dict(row)) for row in found)
 
     def number_counts(self) -> tuple[NumberCount, ...]:
@@ -180,15 +184,19 @@ class _Numbers(Asking):
 
     def update_numbers(self, changes: Mapping[int, NumberChanges]) -> None:
         alike: dict[frozenset[str], list[dict[str, Any]]] = defaultdict(list)
-        for number_id, fields in sorted(changes.items()):  # in one order, so that two at once cannot block each other
+        for number_id, fields in sorted(changes.items()):
             if fields:
                 alike[frozenset(fields)].append({**fields, "number_id": number_id})
+        if len(alike) > 1:  # otherwise the changes themselves are in the order of ids
+            for batch in batches(sorted(changes)):
+                self._lock_rows(numbers, numbers.c.org_id == self.org_id, numbers.c.id.in_(batch))
         for rows in alike.values():
             self._count(update(numbers).where(*self._one(bindparam("number_id"))), rows)
 
     def delete_numbers(self, number_ids: Collection[int]) -> int:
         count = 0
-        for batch in batches(number_ids):
+        for batch in batches(sorted(number_ids)):
+            self._lock_rows(numbers, numbers.c.org_id == self.org_id, numbers.c.id.in_(batch))
             of_numbers = versions.c.org_id == self.org_id, versions.c.number_id.in_(batch)
             self._count(delete(versions).where(*of_numbers))
             count += self._count(delete(numbers).where(numbers.c.org_id == self.org_id, numbers.c.id.in_(batch)))
