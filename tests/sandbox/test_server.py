@@ -8,6 +8,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from statistics import median
 from urllib.parse import urlsplit
 
 import pytest
@@ -60,10 +61,12 @@ def test_plain_http(box, auth):
 def test_a_kept_alive_connection_is_not_slowed_by_nagle(connect, auth):
     connection = connect()
     balance(connection, auth)
-    started = time.perf_counter()
+    took = []
     for _ in range(20):
+        began = time.perf_counter()
         balance(connection, auth)
-    assert (time.perf_counter() - started) / 20 < 0.02
+        took.append(time.perf_counter() - began)
+    assert median(took) < 0.03  # Linux delays an acknowledgement by 40 ms, and Nagle would wait for it each time
 
 
 def test_writes_with_a_body_and_answers_without(box, connect):
