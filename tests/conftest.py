@@ -6,10 +6,15 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 import voipkit
 from tests.postgres import postgres, postgres_url  # noqa: F401 - fixtures
 from voipkit.sandbox import Sandbox
+
+# How long an example takes says something of the machine; what must be quick has a test or a benchmark of its own.
+settings.register_profile("voipkit", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("voipkit")
 
 
 @pytest.fixture

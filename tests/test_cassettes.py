@@ -331,7 +331,10 @@ def test_plain_vcrpy_plays_them():
 
     path = FOLDER / "telnyx" / "c25-429.yaml"
     (recorded,) = interactions(path)
-    with vcr.use_cassette(str(path), record_mode="none") as cassette, httpx.Client(trust_env=False) as client:
+    with (
+        vcr.use_cassette(str(path), record_mode="none") as cassette,
+        httpx.Client(trust_env=False, timeout=30) as client,
+    ):
         answer = client.get(recorded["request"]["uri"])
 
     assert (answer.status_code, answer.text) == (429, recorded["response"]["body"]["string"])

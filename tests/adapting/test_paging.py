@@ -72,7 +72,7 @@ def no_page_threads():
 
 
 @given(st.integers(0, 60), st.integers(1, 12), st.integers(1, 8), st.booleans())
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_any_size_any_workers(count, size, workers, counts):
     account = Account(range(count), size, counts=counts)
 
@@ -82,7 +82,6 @@ def test_any_size_any_workers(count, size, workers, counts):
 
 
 @given(st.lists(st.lists(st.integers(0, 50), max_size=4), min_size=1, max_size=8))
-@settings(deadline=None)
 def test_by_cursor_gives_each_item_once_or_says_that_it_cannot(pages):
     wanted = list(dict.fromkeys(item for page in pages for item in page))
     got = []
@@ -124,7 +123,7 @@ def test_a_tail_that_repeats_known_items_is_no_circle():
     st.integers(2, 6),
     st.lists(st.integers(0, 39), min_size=1, max_size=3),
 )
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 def test_removals_meanwhile_lose_nobody(count, size, when, gone):
     """An item removed from a page already read moves another one off a page still to come."""
 
@@ -141,7 +140,7 @@ def test_removals_meanwhile_lose_nobody(count, size, when, gone):
 
 
 @given(st.integers(5, 40), st.integers(3, 7), st.integers(2, 6), st.integers(1, 2), st.integers(1, 4))
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 def test_purchases_meanwhile_lose_nobody(count, size, when, bought, workers):
     account = Account(
         range(count), size, events={when: lambda items: items.__setitem__(slice(0, 0), range(100, 100 + bought))}
@@ -220,7 +219,6 @@ def test_a_page_number_that_is_ignored_is_noticed(pages):
 
 
 @given(st.integers(1, 4), st.integers(1, 5))
-@settings(deadline=None)
 def test_a_circle_of_any_length_ends(before, length):
     pages = [[f"{n}a", f"{n}b"] for n in range(before + length)]
 
@@ -234,7 +232,6 @@ def test_a_circle_of_any_length_ends(before, length):
 
 
 @given(st.integers(1, 4), st.integers(1, 5))
-@settings(deadline=None)
 def test_a_circle_with_fresh_cursors_ends(before, length):
     pages = [[f"{n}a", f"{n}b"] for n in range(before + length)]
     asked = []
@@ -293,7 +290,7 @@ def test_a_short_page_for_ever_ends():
 
 
 @given(st.integers(1, 9), st.integers(1, 5))
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_an_error_on_page_k_comes_after_the_pages_before_it(bad, workers):
     account = Account(range(45), 5)
 

@@ -515,7 +515,7 @@ fields = st.fixed_dictionaries(
     camel=st.booleans(),
     touched=st.sets(st.integers(0, 5)),
 )
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 def test_import_then_restore_is_as_if_nothing_had_happened(initial, asked, route, on_conflict, failing, camel, touched):
     carrier = Carrier({phone(n): f for n, f in enumerate(initial)})
     before = {number: dict(f) for number, f in carrier.routing.items()}

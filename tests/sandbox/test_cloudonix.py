@@ -300,7 +300,7 @@ class TestFaultsAndLimits:
         assert "slow" in ask("GET")[1]["message"]
 
     def test_over_a_socket(self, box):
-        with box.serve() as base, httpx.Client(trust_env=False) as client:
+        with box.serve() as base, httpx.Client(trust_env=False, timeout=30) as client:
             headers = {"Authorization": f"Bearer {box.cloudonix.api_key}"}
             url = f"{base}/api.cloudonix.io{DOMAIN}/dnids"
             assert len(client.get(url, headers=headers).json()) == 3

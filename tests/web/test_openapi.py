@@ -169,7 +169,7 @@ def _tries() -> Iterator[tuple[str, str, GenerationMode]]:
 def test_the_api_does_as_its_document_says(api, path, method, mode):
     """With requests that fit the document, and with ones that do not. The server outlives them all."""
 
-    @settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True, database=None)
+    @settings(max_examples=20, suppress_health_check=list(HealthCheck), derandomize=True, database=None)
     @given(case=api[path][method].as_strategy(generation_mode=mode))
     def try_one(case: Any) -> None:
         case.call_and_validate(headers={"Authorization": f"Bearer {TOKEN}"}, checks=CHECKS)

@@ -136,7 +136,9 @@ def test_it_serves_keeps_and_stops(stop, box, tmp_path):
     key = generate_key()
     telnyx = Telnyx(box)
     with serving(box, tmp_path, VOIPKIT_SECRET_KEY=key) as (said, process):
-        with httpx.Client(base_url=said["url"], headers={"Authorization": f"Bearer {said['token']}"}) as client:
+        with httpx.Client(
+            base_url=said["url"], headers={"Authorization": f"Bearer {said['token']}"}, timeout=60
+        ) as client:
             connection = telnyx.created(client, name="Kept")
             assert telnyx.available(client, connection["id"])
         process.send_signal(stop)
@@ -148,7 +150,7 @@ def test_it_serves_keeps_and_stops(stop, box, tmp_path):
 
     with serving(box, tmp_path, VOIPKIT_SECRET_KEY=key, VOIPKIT_API_TOKEN=TOKEN) as (said, _):
         assert said["token"] is None
-        with httpx.Client(base_url=said["url"], headers={"Authorization": f"Bearer {TOKEN}"}) as client:
+        with httpx.Client(base_url=said["url"], headers={"Authorization": f"Bearer {TOKEN}"}, timeout=60) as client:
             assert [c["name"] for c in client.get("/v1/voip-connections").json()] == ["Kept"]
     everything = b"".join(path.read_bytes() for path in tmp_path.iterdir())
     assert telnyx.secret.encode() not in everything
