@@ -202,12 +202,10 @@ async def test_the_loop_goes_on_meanwhile():
 async def test_slow_items_are_not_held_back():
     """A batch of 250 items that take a second each would keep the first one for minutes."""
     slow = Slow(40, seconds=0.03)
-    began = time.monotonic()
     async with aclosing(carried(slow).list_numbers()) as listing:
         async for _ in listing:
             break
 
-    assert time.monotonic() - began < 0.6
     assert slow.given < 20
 
 

@@ -343,7 +343,7 @@ def test_thirty_seconds_of_silence_end_at_the_timeout(carrier, box):
             with pytest.raises(ProviderTimeout):
                 list(p.list_numbers())
 
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 15  # an SDK's import is in it, and the machine may be busy
 
 
 @each_carrier

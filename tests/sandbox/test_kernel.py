@@ -287,9 +287,9 @@ class TestTheSeed:
         assert one.sip_config("telnyx") == {}
 
     def test_ten_thousand_numbers_are_quick_and_unique(self):
-        started = time.perf_counter()
+        started = time.process_time()
         added = Sandbox().twilio.seed_numbers(10_000)
-        assert time.perf_counter() - started < 2
+        assert time.process_time() - started < 2
         assert len({number.phone_number for number in added}) == len({number.sid for number in added}) == 10_000
 
     def test_numbers_do_not_run_out_early(self):

@@ -299,6 +299,6 @@ class TestTheSandboxItself:
     def test_ten_thousand_numbers_are_quick(self):
         box = Sandbox(keep_bodies=False)
         assert box.vonage.numbers[0].phone_number == "+14155550100"
-        start = time.perf_counter()
+        start = time.process_time()
         box.vonage.seed_numbers(10_000)
-        assert time.perf_counter() - start < 2
+        assert time.process_time() - start < 2
