@@ -13,6 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 import voipkit
+from tests.providers.answers import lacking, rewriting
 from voipkit import Route
 from voipkit.adapting.translation import rule_for
 from voipkit.errors import (
@@ -327,6 +328,62 @@ def test_the_broken_trunk_and_nothing_else_is_named(trunk, fields, code, directi
     (failed,) = test.failures
     assert (failed.code, failed.direction) == (code, direction)
     assert failed.fix
+
+
+@pytest.fixture
+def trunks_over(opened, box):
+    """The carrier, opened for trunks in both directions, over another wire."""
+
+    def make(wire):
+        inbound, outbound = box.plivo.trunks[0].trunk_id, box.plivo.trunks[1].trunk_id
+        given = {name: value for name, value in box.plivo.credentials.items() if name != "application_id"}
+        return opened("plivo", given, {"trunkId": inbound, "outboundTrunkId": outbound}, wire=wire)
+
+    return make
+
+
+@pytest.mark.parametrize("wrapped", [True, False])
+@pytest.mark.parametrize(
+    ("names", "code", "direction"),
+    [
+        (["primary_uri_uuid"], "plivo.uri.unknown", "inbound_reachable"),
+        (["credential_uuid"], "plivo.trunk.authentication.unknown", "outbound_authorized"),
+        (["credential_uuid", "ipacl_uuid"], "plivo.trunk.authentication.unknown", "outbound_authorized"),
+    ],
+)
+def test_what_plivo_does_not_say_of_a_trunk_is_unknown(names, code, direction, wrapped, trunks_over, box):
+    box.plivo.wraps_trunk = wrapped
+    test = trunks_over(lacking(box, "/Zentrunk/Trunk/", *names)).test_credentials()
+
+    (check,) = [check for check in test.checks if check.code == code]
+    assert (check.status, test.failures) == ("unknown", ())
+    assert "does not say" in check.message
+    assert check.fix
+    assert getattr(test, direction) is None
+
+
+def test_one_way_to_authenticate_is_enough_where_the_other_is_not_shown(trunks_over, box):
+    test = trunks_over(lacking(box, "/Zentrunk/Trunk/", "ipacl_uuid")).test_credentials()
+
+    assert "plivo.trunk.authentication" in codes(test.checks, "pass")
+
+
+@pytest.mark.parametrize(
+    ("which", "name", "code"),
+    [
+        (inbound_trunk, "primary_uri_uuid", "plivo.trunk.no_uri"),
+        (outbound_trunk, "credential_uuid", "plivo.trunk.no_authentication"),
+    ],
+)
+def test_a_trunk_that_is_shown_with_an_empty_id_is_broken(which, name, code, trunks_over, box):
+    trunk_id = which(box).trunk_id
+
+    def emptied(url, payload):
+        if url.rstrip("/").endswith(trunk_id):
+            payload.get("object", payload)[name] = ""
+        return payload
+
+    assert codes(trunks_over(rewriting(box, emptied)).test_credentials().failures) == {code}
 
 
 def test_unknown_trunks_are_named(opened, box):
@@ -768,6 +825,27 @@ def test_the_broken_number_and_nothing_else_is_named(fields, code, plivo, box, o
     box.plivo.add_number("14155550133", **{"app_id": ours} | fields)
 
     assert codes(plivo.verify_number("+14155550133").failures) == {code}
+
+
+@pytest.fixture
+def unsaid(plivo, box):
+    """A number whose record lacks what its calls go to."""
+    box.plivo.add_number("14155550133", left_out=frozenset({"application"}))
+    return "+14155550133"
+
+
+def test_a_number_of_which_plivo_does_not_show_the_application_is_unknown(unsaid, plivo):
+    verified = plivo.verify_number(unsaid)
+
+    assert (verified.status, verified.failures, verified.inbound_reachable) == ("unknown", (), None)
+    assert "plivo.number.application.unknown" in codes(verified.checks, "unknown")
+
+
+def test_a_number_of_which_plivo_does_not_show_the_application_is_not_free(unsaid, plivo, box):
+    (result,) = plivo.import_numbers([unsaid]).results
+
+    assert (result.status, box.writes) == ("conflict", [])
+    assert "does not show" in result.message
 
 
 def test_number_on_another_application_fails_with_both_named(plivo, box, ours, theirs):

@@ -17,6 +17,7 @@ from urllib.parse import unquote
 import pytest
 
 import voipkit
+from tests.providers.answers import rewriting
 from voipkit import Route
 from voipkit.adapting.translation import rule_for
 from voipkit.errors import (
@@ -74,16 +75,6 @@ def foreign(box):
     """A connection of somebody else, with the first number on it."""
     box.incident("number-on-foreign-trunk")
     return box.telnyx.connections[-1]
-
-
-def rewriting(box, change):
-    """A wire whose JSON answers go through ``change(url, payload)``."""
-
-    def wire(method, url, headers, body):
-        status, answered, content = box.wire(method, url, headers, body)
-        return status, answered, json.dumps(change(unquote(url), json.loads(content))).encode()
-
-    return wire
 
 
 # --- what a user types in --------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 import voipkit
+from tests.providers.answers import lacking, rewriting
 from voipkit import Route
 from voipkit.adapting.translation import rule_for
 from voipkit.errors import (
@@ -118,7 +119,7 @@ def test_the_secret_in_the_account_goes_nowhere(vobiz, box, caplog):
     test = vobiz.test_credentials()
     vobiz.suggest_name()
 
-    assert any(box.vobiz.account.auth_token in recorded.response_body.decode() for recorded in box.requests)
+    assert any(box.vobiz.account.auth_token in request.response_body.decode() for request in box.requests)
     assert box.vobiz.account.auth_token not in caplog.text + test.model_dump_json() + repr(vars(vobiz))
     account = vobiz._api.account("test")
     assert "auth_secret" not in account
@@ -280,11 +281,9 @@ def test_the_broken_application_and_nothing_else_is_named(breakage, code, opened
     [
         (0, {"trunk_direction": "outbound"}, "vobiz.trunk.wrong_direction", "inbound"),
         (0, {"trunk_status": "disabled"}, "vobiz.trunk.disabled", "inbound"),
-        (0, {"primary_uri_uuid": None}, "vobiz.trunk.no_uri", "inbound"),
         (0, {"primary_uri_uuid": "gone"}, "vobiz.uri.not_found", "inbound"),
         (1, {"trunk_direction": "inbound"}, "vobiz.trunk.wrong_direction", "outbound"),
         (1, {"trunk_status": "disabled"}, "vobiz.trunk.disabled", "outbound"),
-        (1, {"credential_uuid": None}, "vobiz.trunk.no_authentication", "outbound"),
         (1, {"trunk_id": "gone"}, "vobiz.trunk.not_found", "outbound"),
     ],
 )
@@ -295,6 +294,60 @@ def test_the_broken_trunk_and_nothing_else_is_named(which, fields, code, directi
 
     assert (failed.code, failed.direction) == (code, direction)
     assert failed.fix
+
+
+@pytest.fixture
+def trunks_over(opened, box):
+    """The carrier, opened for trunks in both directions, over another wire."""
+
+    def make(wire):
+        inbound, outbound = box.vobiz.trunks[0].trunk_id, box.vobiz.trunks[1].trunk_id
+        sip_config = {"trunkId": inbound, "outboundTrunkId": outbound}
+        return opened("vobiz", without_application(box), sip_config, wire=wire)
+
+    return make
+
+
+@pytest.mark.parametrize("unset", [None, ""])
+@pytest.mark.parametrize(
+    ("which", "name", "code"),
+    [
+        (0, "primary_uri_uuid", "vobiz.trunk.no_uri"),
+        (1, "credential_uuid", "vobiz.trunk.no_authentication"),
+    ],
+)
+def test_a_trunk_that_is_shown_without_what_it_needs_is_broken(which, name, code, unset, trunks_over, box):
+    def shown(url, payload):
+        if url.partition("?")[0].endswith("/trunks"):
+            payload["objects"][which] |= {"primary_uri_uuid": unset, "credential_uuid": unset, "ipacl_uuid": unset}
+        return payload
+
+    assert codes(trunks_over(rewriting(box, shown)).test_credentials().failures) == {code}
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "direction"),
+    [
+        ("primary_uri_uuid", "vobiz.uri.unknown", "inbound_reachable"),
+        ("credential_uuid", "vobiz.trunk.authentication.unknown", "outbound_authorized"),
+    ],
+)
+def test_what_vobiz_does_not_say_of_a_trunk_is_unknown(name, code, direction, trunks_over, box):
+    """Whether a trunk's answer leaves a key out because it is unset, or for another reason, no page of Vobiz's says."""
+    test = trunks_over(lacking(box, "/trunks", name)).test_credentials()
+
+    (check,) = [check for check in test.checks if check.code == code]
+    assert (check.status, test.failures) == ("unknown", ())
+    assert "does not say" in check.message
+    assert check.fix
+    assert getattr(test, direction) is None
+
+
+def test_an_origination_uri_that_is_shown_without_its_address_is_unknown(trunks_over, box):
+    test = trunks_over(lacking(box, "/origination-uris", "uri")).test_credentials()
+
+    assert "vobiz.uri.address.unknown" in codes(test.checks, "unknown")
+    assert (test.failures, test.inbound_reachable) == ((), None)
 
 
 def test_a_disabled_origination_uri_is_named(trunks, box):

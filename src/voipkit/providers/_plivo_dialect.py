@@ -115,17 +115,26 @@ def shared_findings(label: str, apps: str, trunks: str) -> dict[str, Finding]:
         "trunk.no_uri": Finding(
             "fail", "Origination URI", f"The {{what}} has no primary URI: {label} has nowhere to send calls to.",
             f"Give it your SIP server's URI: {trunks}."),
+        "uri.unknown": Finding(
+            "unknown", "Origination URI", f"{label} does not say whether the {{what}} has a primary URI.",
+            f"Look at it: {trunks}."),
         "uri.not_found": Finding(
             "fail", "Origination URI", "The {what}, which the trunk names, does not exist.",
             f"Give the trunk another URI: {trunks}."),
         "uri.disabled": Finding("fail", "Origination URI", "The {what} is disabled.", f"Enable it: {trunks}."),
         "uri.empty": Finding(
             "fail", "Origination URI", "The {what} holds no address.", f"Give it your SIP server's address: {trunks}."),
+        "uri.address.unknown": Finding(
+            "unknown", "Origination URI", f"{label} does not say which address the {{what}} holds.",
+            f"Look at it: {trunks}."),
         "uri.set": Finding("pass", "Origination URI", "Calls are sent to {uri}."),
         "trunk.no_authentication": Finding(
             "fail", "Trunk authentication",
             "The {what} has neither a credential nor an IP access list: every call is refused.",
             f"Give it one: {trunks}."),
+        "trunk.authentication.unknown": Finding(
+            "unknown", "Trunk authentication", f"{label} does not say how callers of the {{what}} prove who they are.",
+            f"Look at it: {trunks}."),
         "trunk.authentication": Finding(
             "pass", "Trunk authentication", "Callers of the {what} prove who they are by {by}."),
     }
@@ -162,6 +171,8 @@ def inbound_trunk_checks(
 ) -> list[Check]:
     """Judge whether an inbound trunk delivers calls: its direction, its status, its primary URI.
 
+    No page says that a field which an answer leaves out is unset, so only one that is there and empty is a fault.
+
     Args:
         speaker: The carrier's.
         trunk_id: The trunk's id.
@@ -175,25 +186,37 @@ def inbound_trunk_checks(
         return checks
     uri_id = text(raw.get("primary_uri_uuid"))
     if uri_id is None or uri is None:
-        return [*checks, speaker.say("trunk.no_uri", "inbound", what)]
+        code = "trunk.no_uri" if "primary_uri_uuid" in raw else "uri.unknown"
+        return [*checks, speaker.say(code, "inbound", what)]
     target = CarrierObject(type="origination_uri", id=uri_id, name=text((uri.value or {}).get("name")))
     if isinstance(uri.error, NotFound):
         return [*checks, speaker.say("uri.not_found", "inbound", target, elapsed=uri.elapsed)]
     if uri.value is None:
         return [*checks, speaker.unknown("Origination URI", "inbound", "uri", uri, target)]
     address = text(uri.value.get("uri"))
-    code = "uri.disabled" if uri.value.get("enabled") is False else "uri.set" if address else "uri.empty"
+    if uri.value.get("enabled") is False:
+        code = "uri.disabled"
+    elif address is None:
+        code = "uri.empty" if "uri" in uri.value else "uri.address.unknown"
+    else:
+        code = "uri.set"
     return [*checks, speaker.say(code, "inbound", target, uri=address or "", elapsed=uri.elapsed)]
 
 
 def outbound_trunk_checks(speaker: Speaker, trunk_id: str, trunk: Answer[Json], *, on: frozenset[str]) -> list[Check]:
-    """Judge whether calls may be placed through an outbound trunk: its direction, its status, its authentication."""
+    """Judge whether calls may be placed through an outbound trunk: its direction, its status, its authentication.
+
+    One way to authenticate is enough; that there is none is known only where both are shown.
+    """
     raw, what = trunk.value, _trunk(trunk_id, trunk)
     checks = _trunk_checks(speaker, trunk, "outbound", what, on)
     if raw is None:
         return checks
-    by = [name for name, field in (("credential", "credential_uuid"), ("IP address", "ipacl_uuid")) if raw.get(field)]
+    ways = (("credential", "credential_uuid"), ("IP address", "ipacl_uuid"))
+    by = [name for name, field in ways if raw.get(field)]
     code = "trunk.authentication" if by else "trunk.no_authentication"
+    if not by and any(field not in raw for _, field in ways):
+        code = "trunk.authentication.unknown"
     return [*checks, speaker.say(code, "outbound", what, by=" and ".join(by))]
 
 

@@ -262,8 +262,11 @@ class Plivo:
     def _write(self, operation: str, number: ProviderNumber, fields: Routing) -> tuple[ProviderNumber, int]:
         target = checks.route_of(fields["application"])
         if target is None:
-            what = f"{fields['application']} has an id that voipkit does not know how to write"
-            reason = what if fields["application"] else "Plivo documents no way to take a number off its application"
+            reason = f"{fields['application']} has an id that voipkit does not know how to write"
+            if fields["application"] is None:
+                reason = "Plivo documents no way to take a number off its application"
+            elif fields["application"] == checks.NOT_SHOWN:
+                reason = "Plivo did not show where the number's calls went before"
             raise Unsupported(f"{reason}.", fix="Do it in console.plivo.com, Phone Numbers > Your Numbers.")
         self._api.attach(operation, number.id, target.target)
         try:
@@ -317,6 +320,8 @@ def _conflict(number: ProviderNumber, route: Route) -> str | None:
     present = number.routing["application"]
     if present is None:
         return None
+    if present == checks.NOT_SHOWN:
+        return "Plivo does not show where its calls go now, so voipkit could not put that back."
     if number.route is None:
         return f"Its calls go to {present}, which would get no more calls, and voipkit could not put that back."
     return f"Its calls go to {number.route}, which would get no more calls; they would go to {route}."

@@ -22,6 +22,7 @@ from voipkit.providers._plivo_dialect import Json, shared_findings
 __all__ = [
     "FINDINGS",
     "NEVER_TOLD",
+    "NOT_SHOWN",
     "ON",
     "SPEAKER",
     "account_checks",
@@ -112,6 +113,8 @@ FINDINGS: dict[str, Finding] = shared_findings("Plivo", _APPS, _TRUNKS) | {
     "number.routed_elsewhere": Finding(
         "fail", "Routing", "Calls go to {present}, not to {expected}.",
         "Import it with on_conflict='overwrite' if it should move."),
+    "number.application.unknown": Finding(
+        "unknown", "Routing", "Plivo does not show which application the number has.", f"Look at it: {_NUMBERS}."),
     "number.routing.unknown": Finding(
         "unknown", "Routing", "Calls go to {present}, which voipkit cannot look at.", "Place a test call."),
     "number.routed": Finding("pass", "Routing", "Calls go to {present}."),
@@ -124,6 +127,8 @@ NEVER_TOLD = frozenset({"plivo.geo.unknown"})
 """The link that Plivo's API shows of no account."""
 ON = frozenset({"enabled"})
 """The statuses in which a trunk works."""
+NOT_SHOWN = "not shown"
+"""What a number is attached to whose record lacks the field: neither free nor known."""
 
 _say = SPEAKER.say
 
@@ -194,8 +199,11 @@ def attached_to(raw: Json) -> str | None:
         raw: A number, whose ``application`` is such as ``/v1/Account/MA.../Application/123/``.
 
     Returns:
-        Such as ``Application/123`` or ``Zentrunk/Trunk/456``; None for nothing; another text as Plivo gives it.
+        Such as ``Application/123`` or ``Zentrunk/Trunk/456``; None for nothing; `NOT_SHOWN` where the record does not
+        say; another text as Plivo gives it.
     """
+    if "application" not in raw:
+        return NOT_SHOWN
     uri = text(raw.get("application"))
     if uri is None:
         return None
@@ -220,7 +228,9 @@ def route_of(attached: str | None) -> Route | None:
 def no_target_check(first: Json | None) -> Check:
     """Say what to do when neither an application nor a trunk is named."""
     present = attached_to(first) if first else None
-    hint = f" The account's first number, {canonical(str((first or {})['number']))}, uses {present}." if present else ""
+    if first is None or present in (None, NOT_SHOWN):
+        return _say("target.not_named", "inbound", hint="")
+    hint = f" The account's first number, {canonical(str(first['number']))}, uses {present}."
     return _say("target.not_named", "inbound", hint=hint)
 
 
@@ -330,6 +340,8 @@ def _routed(raw: Json, expected: Route | None, what: CarrierObject) -> Check:
     attached = attached_to(raw)
     if attached is None:
         return _say("number.not_routed", "inbound", what)
+    if attached == NOT_SHOWN:
+        return _say("number.application.unknown", "inbound", what)
     present = route_of(attached)
     code = "number.routed" if present else "number.routing.unknown"
     if expected not in (None, present):
