@@ -10,6 +10,7 @@ import pickle
 import pytest
 
 import voipkit
+from tests.providers.answers import lacking
 from voipkit import Route
 from voipkit.adapting.translation import rule_for
 from voipkit.errors import (
@@ -278,6 +279,14 @@ def test_gateway_that_is_none_is_named(opened, box):
     assert test.credentials_valid is True
 
 
+def test_a_gateway_that_is_shown_without_its_uri_may_be_the_one(opened, box):
+    wire = lacking(box, "/sip_gateways", "uri")
+    test = opened("signalwire", sip_config={"sip_uri": "sip:nobody@sip.example.org"}, wire=wire).test_credentials()
+
+    assert (test.failures, test.inbound_reachable) == ((), None)
+    assert "signalwire.gateway.unknown" in codes(test.checks, "unknown")
+
+
 @pytest.mark.parametrize("uri", ["sip:{}", "{}"])
 def test_gateways_are_compared_by_meaning(uri, opened, box):
     gateway(box).uri = uri.format("pbx@SIP.Example.org")
@@ -308,6 +317,14 @@ def test_credential_that_is_none_is_named(opened, box):
     test = opened("signalwire", sip_config={"sip_username": "nobody"}).test_credentials()
 
     assert codes(test.failures) == {"signalwire.sip_credential.not_found"}
+
+
+def test_a_credential_that_is_shown_without_its_name_may_be_the_one(opened, box):
+    wire = wired(box, sip_endpoints={"data": [{"id": "993ed018-9e79-4e50-b97b-984bd5534095"}]})
+    test = opened("signalwire", sip_config={"sip_username": "pbx"}, wire=wire).test_credentials()
+
+    assert (test.failures, test.outbound_authorized) == ((), None)
+    assert "signalwire.sip_credential.unknown" in codes(test.checks, "unknown")
 
 
 def test_domain_of_another_space_is_named(opened, box):
@@ -822,6 +839,33 @@ def test_calls_that_show_another_number_are_warned_of(send_as, code, opened, box
     verified = opened("signalwire", sip_config={"sip_username": endpoint.username}).verify_number(first.number)
 
     assert f"signalwire.caller_id.{code}" in codes(verified.checks, "warn")
+
+
+@pytest.mark.parametrize(
+    ("name", "asked", "code"),
+    [
+        ("voice_url", APPLICATION["cxml_application"]["id"], "signalwire.application.voice_url.unknown"),
+        ("id", "00000000-0000-0000-0000-000000000000", "signalwire.application.unknown"),
+    ],
+)
+def test_an_application_that_is_shown_in_part_is_unknown(name, asked, code, opened, box):
+    inner = {key: value for key, value in APPLICATION["cxml_application"].items() if key != name}
+    wire = applications(box, {**APPLICATION, "cxml_application": inner})
+    test = opened("signalwire", sip_config={"application_id": asked}, wire=wire).test_credentials()
+
+    assert (test.failures, test.inbound_reachable) == ((), None)
+    assert code in codes(test.checks, "unknown")
+
+
+def test_a_number_that_is_shown_without_its_handler_is_neither_routed_nor_free(opened, box, first):
+    carrier = opened("signalwire", wire=lacking(box, "/phone_numbers", "call_handler"))
+    verified = carrier.verify_number(first.number)
+    assert (verified.failures, verified.inbound_reachable) == ((), None)
+    assert "signalwire.number.handler.unknown" in codes(verified.checks, "unknown")
+
+    (result,) = carrier.import_numbers([first.number], Route.webhook(HOOK)).results
+    assert (result.status, box.writes) == ("conflict", [])
+    assert "does not show" in result.message
 
 
 def test_number_without_routing_fails(opened, first):

@@ -17,7 +17,7 @@ from urllib.parse import unquote
 import pytest
 
 import voipkit
-from tests.providers.answers import rewriting
+from tests.providers.answers import lacking, rewriting
 from voipkit import Route
 from voipkit.adapting.translation import rule_for
 from voipkit.errors import (
@@ -48,8 +48,12 @@ def codes(found, status=None):
 
 
 def broken(found):
-    """What does not pass; skipped checks too."""
-    return {check.code.removeprefix("telnyx.") for check in found.checks if check.status != "pass"}
+    """What does not pass; skipped checks too, but for those that are not counted because another link is unknown."""
+    return {
+        check.code.removeprefix("telnyx.")
+        for check in found.checks
+        if check.status != "pass" and "(Not counted:" not in check.message
+    }
 
 
 def connections_of(box):
@@ -435,6 +439,25 @@ def test_a_question_without_answer_is_unknown_and_only_that(operation, code, tel
     expected = {code, "profile.destination.unknown"} if operation == "list_numbers" else {code}
     assert broken(test) == expected
     assert codes(test, "fail") == set()
+
+
+def test_a_connection_that_is_shown_without_a_profile_field_is_unknown(opened, box, main):
+    test = opened("telnyx", wire=lacking(box, "/connections/", "outbound_voice_profile_id")).test_credentials()
+
+    assert test.failures == ()
+    assert "connection.outbound_profile.unknown" in codes(test, "unknown")
+    assert test.outbound_authorized is None
+
+
+@pytest.mark.parametrize("name", ["fqdn", "ip_address"])
+def test_an_endpoint_that_is_shown_without_its_address_is_unknown(name, opened, box, main):
+    if name == "ip_address":
+        main.kind = "ip_connection"
+        box.telnyx.add_ip(main, "203.0.113.10")
+    test = opened("telnyx", wire=lacking(box, "/v2/", name)).test_credentials()
+
+    assert test.failures == ()
+    assert "connection.endpoint.unknown" in codes(test, "unknown")
 
 
 def test_named_destinations_replace_the_numbers_country(opened, box, main):
@@ -850,6 +873,31 @@ def test_exactly_what_is_wrong_with_a_number_is_named(fields, status, code, teln
 
     assert broken(found) == {code}
     assert codes(found, status) == {code}
+
+
+@pytest.mark.parametrize("name", ["call_forwarding", "forwards_to"])
+def test_forwarding_that_telnyx_does_not_show_is_not_called_none(name, opened, box, main):
+    carrier = opened("telnyx", wire=lacking(box, "/phone_numbers/voice", name))
+
+    assert broken(carrier.verify_number(NUMBER)) == {"number.forwarding.unknown"}
+    (result,) = carrier.import_numbers([NUMBER]).results
+    assert "did not show whether calls to this number are forwarded" in result.notes[0]
+
+
+def test_a_number_that_is_shown_without_its_connection_is_neither_routed_nor_free(opened, box, main):
+    def unsaid(url, payload):
+        if "/phone_numbers?" in url:
+            for row in payload["data"]:
+                row.pop("connection_id")
+        return payload
+
+    carrier = opened("telnyx", wire=rewriting(box, unsaid))
+    found = carrier.verify_number(NUMBER)
+    assert (found.status, broken(found)) == ("unknown", {"number.connection.unknown"})
+
+    (result,) = carrier.import_numbers([NUMBER]).results
+    assert (result.status, box.writes) == ("conflict", [])
+    assert "does not show" in result.message
 
 
 def test_forwarding_that_is_switched_off_or_has_no_target_is_none(telnyx, box, main):

@@ -10,6 +10,7 @@ import json
 import pytest
 
 import voipkit
+from tests.providers.answers import lacking
 from voipkit import Route
 from voipkit.adapting.translation import rule_for
 from voipkit.errors import (
@@ -280,6 +281,23 @@ def test_the_broken_edge_and_no_other_is_named(breakage, code, direction, twilio
     assert failed.fix
     assert failed.object is not None
     assert test.credentials_valid is True
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "direction"),
+    [
+        ("enabled", "twilio.trunk.origination.unknown", "inbound_reachable"),
+        ("auth_type", "twilio.trunk.authentication.unknown", "outbound_authorized"),
+        ("account_sid", "twilio.trunk.account.unknown", "outbound_authorized"),
+    ],
+)
+def test_what_twilio_does_not_say_of_a_trunk_is_unknown(name, code, direction, opened, box):
+    test = opened("twilio", wire=lacking(box, "/v1/Trunks/", name)).test_credentials()
+
+    (check,) = [check for check in test.checks if check.code == code]
+    assert (check.status, test.failures) == ("unknown", ())
+    assert "does not say" in check.message
+    assert check.fix
 
 
 def test_unknown_trunk_is_named(opened, box):
@@ -737,6 +755,15 @@ def test_number_that_cannot_talk_fails(fields, code, twilio, box):
     number = box.twilio.add_number("+14155550122", trunk_sid=box.twilio.trunks[0].sid, **fields)
 
     assert codes(twilio.verify_number(number.phone_number).failures) == {code}
+
+
+@pytest.mark.parametrize("name", ["capabilities", "voice"])
+def test_number_of_which_twilio_does_not_say_whether_it_talks_is_unknown(name, opened, box):
+    number = box.twilio.add_number("+14155550122", trunk_sid=box.twilio.trunks[0].sid)
+    verified = opened("twilio", wire=lacking(box, "/IncomingPhoneNumbers", name)).verify_number(number.phone_number)
+
+    assert verified.failures == ()
+    assert "twilio.number.voice.unknown" in codes(verified.checks, "unknown")
 
 
 def test_application_without_a_voice_url_fails(opened, box):

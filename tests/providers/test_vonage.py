@@ -19,6 +19,7 @@ import pydantic
 import pytest
 
 import voipkit
+from tests.providers.answers import lacking, rewriting
 from voipkit import Route
 from voipkit.adapting.translation import rule_for
 from voipkit.errors import (
@@ -54,16 +55,6 @@ def codes(found, status=None):
 def sent(recorded):
     """The form of an update, without country and number."""
     return {k: v for k, v in parse_qsl(recorded.request_body.decode()) if k not in ("country", "msisdn")}
-
-
-def rewriting(box, change):
-    """A wire whose JSON answers go through ``change(url, payload)``."""
-
-    def wire(method, url, headers, body):
-        status, answered, content = box.wire(method, url, headers, body)
-        return status, answered, json.dumps(change(url, json.loads(content))).encode()
-
-    return wire
 
 
 @pytest.fixture
@@ -256,6 +247,14 @@ def test_exactly_the_broken_edge_is_named(edge, ask, vonage, box, app):
     found = vonage.test_credentials() if ask == "account" else vonage.verify_number(NUMBER)
     assert codes(found, "fail") == {edge}
     assert found.status == "fail"
+
+
+@pytest.mark.parametrize("name", ["webhooks", "address"])
+def test_an_application_that_is_shown_without_its_webhooks_is_unknown(name, opened, box, app):
+    test = opened("vonage", wire=lacking(box, "/applications/", name)).test_credentials()
+
+    assert (test.failures, test.inbound_reachable) == ((), None)
+    assert "application.answer_url.unknown" in codes(test, "unknown")
 
 
 def test_empty_balance_that_is_topped_up_is_a_warning(vonage, box, app):

@@ -9,7 +9,7 @@ from importlib import metadata
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self
 from urllib.parse import parse_qsl, urlsplit
 
-from voipkit.adapting.checking import Answer, ask, ask_together
+from voipkit.adapting.checking import Answer, ask, ask_together, only_if_known
 from voipkit.adapting.loading import loading_sdk
 from voipkit.adapting.numbers import e164
 from voipkit.adapting.paging import Page, by_cursor
@@ -110,7 +110,7 @@ class SignalWire:
             found += [checks.not_asked("inbound"), checks.not_asked("outbound")]
         if checks.settled(first, project):
             self._learnt = checks.name(self._space, project, first)
-        return CredentialTest(provider=INFO.id, setup_method=self.setup_method, checks=tuple(found))
+        return CredentialTest(provider=INFO.id, setup_method=self.setup_method, checks=only_if_known(found))
 
     def suggest_name(self) -> NameSuggestion:
         """Suggest "SignalWire: <project> (<number>)": 0 requests after `test_credentials` learnt both, else 2."""
@@ -280,8 +280,9 @@ class SignalWire:
         handler, resource = {**found.routing, **fields}.get(HANDLER), fields.get(RESOURCE)
         if resource is None:
             if HANDLER in fields and handler is not None and handler not in COMPANIONS:
+                which = "call handler" if handler == mapping.NOT_SHOWN else handler
                 raise Unsupported(
-                    f"SignalWire did not show which {handler} the number had, so it cannot be put back.",
+                    f"SignalWire did not show which {which} the number had, so it cannot be put back.",
                     fix="Put it back in the dashboard, Phone Numbers.",
                 )
             return self._update(operation, found, fields), 1
@@ -363,7 +364,8 @@ class SignalWire:
             said += self._target_checks(target, resources)
             said += looks.at(target)
             said += checks.outbound(config, profile, credentials, found.number)
-            yield NumberVerification(provider=INFO.id, number=found.number, id=found.id, route=target, checks=said)
+            counted = only_if_known(said)
+            yield NumberVerification(provider=INFO.id, number=found.number, id=found.id, route=target, checks=counted)
 
     def _owned(self, operation: str, wanted: frozenset[str]) -> dict[str, Json]:
         """Look up which of the wanted numbers the project has; stop reading pages once all are found."""

@@ -8,7 +8,16 @@ from typing import Any
 from voipkit.adapting.checking import Answer, could_not_ask
 from voipkit.errors import CredentialsRejected, InvalidNumber, NotFound, PermissionDenied
 from voipkit.models import CarrierObject, Check, CheckStatus, Direction, NameSuggestion, ProviderNumber, Route
-from voipkit.providers.signalwire.mapping import GATEWAY, HANDLER, Json, destination, same_route, sip_key, text
+from voipkit.providers.signalwire.mapping import (
+    GATEWAY,
+    HANDLER,
+    NOT_SHOWN,
+    Json,
+    destination,
+    same_route,
+    sip_key,
+    text,
+)
 from voipkit.providers.signalwire.settings import SignalWireSip
 
 __all__ = [
@@ -134,6 +143,8 @@ def gateway(uri: str, answer: Answer[Sequence[Json]]) -> Check:
         return _unread(title, "inbound", "gateway", answer, "Voice")
     uris = {sip_key(gateway_uri(raw) or ""): raw for raw in reversed(answer.value)}
     raw = uris.get(sip_key(uri))
+    if raw is None and not all(map(gateway_uri, answer.value)):
+        return _shown_in_part(title, "inbound", "gateway", answer, "a gateway's URI")
     if raw is None:
         listed = ", ".join(filter(None, map(gateway_uri, answer.value[:3]))) or "none"
         words = f"No SIP gateway of the project leads to {uri}. There are: {listed}."
@@ -163,6 +174,8 @@ def application(application_id: str, answer: Answer[Sequence[Json]]) -> Check:
     own = {str(_inner(raw, "cxml_application").get("id")).lower(): raw for raw in answer.value}
     raw = own.get(wanted)
     if raw is None:
+        if not all(_inner(each, "cxml_application").get("id") for each in answer.value):
+            return _shown_in_part(title, "inbound", "application", answer, "an application's own id")
         mistaken = next((raw for raw in answer.value if str(raw.get("id")).lower() == wanted), None)
         what = CarrierObject(type="cxml_application", id=application_id)
         words, fix, code = "The project has no such application.", "Check the application's id.", "not_found"
@@ -174,7 +187,11 @@ def application(application_id: str, answer: Answer[Sequence[Json]]) -> Check:
             )
         return _check(title, "inbound", "fail", f"application.{code}", words, fix, what, answer.elapsed)
     what = CarrierObject(type="cxml_application", id=application_id, name=text(raw.get("display_name")))
-    url = text(_inner(raw, "cxml_application").get("voice_url"))
+    inner = _inner(raw, "cxml_application")
+    url = text(inner.get("voice_url"))
+    if "voice_url" not in inner:
+        words, fix = "SignalWire does not show the application's voice URL.", f"Look at it: {_DASHBOARD}, Resources."
+        return _check(title, "inbound", "unknown", "application.voice_url.unknown", words, fix, what, answer.elapsed)
     if url is None:
         words, fix = "The application has no URL for calls.", "Set the application's voice URL."
         return _check(title, "inbound", "fail", "application.no_voice_url", words, fix, what, answer.elapsed)
@@ -234,9 +251,11 @@ def _credential(username: str, answer: Answer[Sequence[Json]], number: str | Non
     title = "SIP credential"
     if answer.value is None:
         return [_unread(title, "outbound", "sip_credential", answer, "Voice")]
-    rows = ((raw, _inner(raw, "sip_endpoint") or raw) for raw in answer.value)
+    rows = [(raw, _inner(raw, "sip_endpoint") or raw) for raw in answer.value]
     raw, inner = next(((raw, inner) for raw, inner in rows if inner.get("username") == username), ({}, {}))
     what = CarrierObject(type="sip_endpoint", id=text(raw.get("id")), name=username)
+    if not raw and not all(inner.get("username") for _, inner in rows):
+        return [_shown_in_part(title, "outbound", "sip_credential", answer, "a SIP credential's name")]
     if not raw:
         words, fix = f"The project has no SIP credential '{username}'.", f"Add it in {_DASHBOARD}, or correct the name."
         return [_check(title, "outbound", "fail", "sip_credential.not_found", words, fix, what, answer.elapsed)]
@@ -301,6 +320,9 @@ def _voice(found: ProviderNumber, what: CarrierObject) -> Check:
 
 def _routed(found: ProviderNumber, expected: Route | None, gateways: Answer[Any] | None, what: CarrierObject) -> Check:
     title, present = "Routing", destination(found.routing)
+    if present == NOT_SHOWN:
+        words, fix = "SignalWire does not show what handles the number's calls.", f"Look at it: {_DASHBOARD}."
+        return _check(title, "inbound", "unknown", "number.handler.unknown", words, fix, what)
     if present is None:
         words = "Calls to the number go nowhere: it has no call handler, or one without its target."
         return _check(title, "inbound", "fail", "number.not_routed", words, "Import it with a route.", what)
@@ -344,6 +366,13 @@ def _unread(
     fix = f"Give the token the scope {scope}: {_DASHBOARD}, API."
     code = f"scope.{scope.lower()}_missing"
     return _check(title, direction, status, code, words, fix, None, answer.elapsed, answer.error.code)
+
+
+def _shown_in_part(title: str, direction: Direction, code: str, answer: Answer[Sequence[Json]], lacking: str) -> Check:
+    """Make the check for a listing in which what was looked for may be the entry that is not shown whole."""
+    words = f"SignalWire does not show {lacking}, so it is not known whether it is the one that is named."
+    fix = f"Look at it: {_DASHBOARD}, Resources."
+    return _check(title, direction, "unknown", f"{code}.unknown", words, fix, None, answer.elapsed)
 
 
 def _inner(raw: Json, kind: str) -> Json:

@@ -16,6 +16,7 @@ __all__ = [
     "GATEWAY",
     "HANDLER",
     "METHODS",
+    "NOT_SHOWN",
     "RESOURCE",
     "Json",
     "conflict",
@@ -32,6 +33,8 @@ Json = Mapping[str, Any]
 HANDLER = "call_handler"
 RESOURCE = "calling_handler_resource_id"
 GATEWAY = "sip_gateway"
+NOT_SHOWN = "not shown"
+"""The call handler of a number whose record lacks the field: neither free nor known."""
 
 COMPANIONS = {
     "laml_webhooks": "call_request_url",
@@ -113,6 +116,8 @@ def _routing(raw: Json) -> dict[str, str | None]:
     kept as a field, it would differ after every write and could never be written back.
     """
     routing = {name: text(raw.get(name)) for name in _ROUTING}
+    if HANDLER not in raw:
+        routing[HANDLER] = NOT_SHOWN
     for method, url in METHODS.items():
         routing[method] = routing[method] if routing[url] else None
     companion = COMPANIONS.get(routing[HANDLER] or "")
@@ -178,7 +183,9 @@ def destination(routing: Routing) -> str | None:
 def conflict(found: ProviderNumber, fields: Routing) -> str | None:
     """Say what a number's present use would lose if these fields were written, or None when it is free."""
     lost, present = [], destination(found.routing)
-    if present and present != destination({**found.routing, **fields}):
+    if found.routing.get(HANDLER) == NOT_SHOWN:
+        lost.append("SignalWire does not show where its calls go now, so it could not be put back.")
+    elif present and present != destination({**found.routing, **fields}):
         lost.append(f"Its calls go to {present}, which would get no more calls.")
         if found.routing.get(HANDLER) not in COMPANIONS and not found.routing.get(RESOURCE):
             lost.append("SignalWire does not show which one it is, so it could not be put back.")

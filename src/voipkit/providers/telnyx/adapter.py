@@ -17,11 +17,11 @@ from functools import lru_cache, partial
 from typing import ClassVar, Self
 
 from voipkit.adapting import routing
-from voipkit.adapting.checking import Answer, ask, ask_together
+from voipkit.adapting.checking import Answer, ask, ask_together, only_if_known
 from voipkit.adapting.numbers import canonical, country_of, e164
 from voipkit.adapting.reading import text
 from voipkit.adapting.transport import HttpOptions
-from voipkit.errors import CredentialsRejected, InvalidNumber, NotFound
+from voipkit.errors import CredentialsRejected, InvalidNumber, NotFound, Unsupported
 from voipkit.models import (
     Check,
     CredentialTest,
@@ -121,7 +121,7 @@ class Telnyx:
             found += checks.no_connection_checks(balance, first.value)
         if first.error is None and (connection is None or connection.error is None):
             self._learnt = _name(first.value, connection.value if connection else None)
-        return CredentialTest(provider=INFO.id, setup_method=self._setup_method, checks=tuple(found))
+        return CredentialTest(provider=INFO.id, setup_method=self._setup_method, checks=only_if_known(found))
 
     def suggest_name(self) -> NameSuggestion:
         """Name the connection by its own name and its first number: Telnyx shows no account name.
@@ -265,6 +265,9 @@ class Telnyx:
         )
 
     def _write(self, operation: str, number: ProviderNumber, fields: Routing) -> tuple[ProviderNumber, int]:
+        if fields.get("connection_id") == checks.NOT_SHOWN:
+            reason = "Telnyx did not show which connection the number had before."
+            raise Unsupported(reason, fix="Put it back in portal.telnyx.com, My Numbers.")
         return _number(self._api.connect(operation, number.id, fields.get("connection_id"))), 1
 
     def _route(self) -> Route | None:
@@ -291,7 +294,7 @@ def _number(raw: Json) -> ProviderNumber:
         status=status,
         active=status is None or status in checks.ACTIVE,
         route=_trunk(connection_id),
-        routing={"connection_id": connection_id},
+        routing={"connection_id": connection_id if "connection_id" in raw else checks.NOT_SHOWN},
     )
 
 
@@ -315,6 +318,8 @@ def _conflict(number: ProviderNumber, names: Mapping[str | None, str]) -> str | 
     present = number.routing.get("connection_id")
     if present is None:
         return None
+    if present == checks.NOT_SHOWN:
+        return "Telnyx does not show where its calls go now, so voipkit could not put that back."
     name = names.get(present)
     shown = f"{present} '{name}'" if name else present
     return f"Its calls go to connection {shown} now."
@@ -323,4 +328,4 @@ def _conflict(number: ProviderNumber, names: Mapping[str | None, str]) -> str | 
 def _verification(
     number: str, number_id: str | None, route: Route | None, found: Iterable[Check]
 ) -> NumberVerification:
-    return NumberVerification(provider=INFO.id, number=number, id=number_id, route=route, checks=tuple(found))
+    return NumberVerification(provider=INFO.id, number=number, id=number_id, route=route, checks=only_if_known(found))

@@ -20,6 +20,7 @@ from voipkit.models import CarrierObject, Check, Direction
 __all__ = [
     "ACTIVE",
     "FINDINGS",
+    "NOT_SHOWN",
     "Json",
     "Path",
     "account_checks",
@@ -38,6 +39,8 @@ Json = Mapping[str, Any]
 
 ACTIVE = frozenset({"active", "port-out-pending"})
 """Statuses in which calls flow; a number that is being ported out works until the port completes."""
+NOT_SHOWN = "not shown"
+"""The connection of a number whose record lacks the field: neither free nor known."""
 
 _KEYS = "portal.telnyx.com, your name at the top right > API Keys"
 _TRUNKS = "portal.telnyx.com, Voice > SIP Trunking (an application: Voice > Programmable Voice)"
@@ -87,6 +90,9 @@ FINDINGS: dict[str, Finding] = {
     "connection.no_outbound_profile": Finding(
         "fail", "Outbound voice profile", "The {what} has no outbound voice profile: every outgoing call is refused.",
         f"Assign one in the connection's outbound settings: {_TRUNKS}.", "D38"),
+    "connection.outbound_profile.unknown": Finding(
+        "unknown", "Outbound voice profile", "Telnyx does not show which outbound voice profile the {what} has.",
+        f"Look at the connection's outbound settings: {_TRUNKS}."),
     "profile.not_found": Finding(
         "fail", "Outbound voice profile", "The account has no {what}.",
         f"Assign a profile that exists to the connection: {_TRUNKS}."),
@@ -127,6 +133,8 @@ FINDINGS: dict[str, Finding] = {
         "warn", "Status", "The number is being ported away; it works until the port completes.",
         "Cancel the port if it is not wanted."),
     "number.routed": Finding("pass", "Routing", "Calls go to connection {present}."),
+    "number.connection.unknown": Finding(
+        "unknown", "Routing", "Telnyx does not show which connection the number has.", f"Look at it: {_NUMBERS}."),
     "number.not_routed": Finding(
         "fail", "Routing", "The number has no connection: its calls go nowhere.",
         "Import it with a route, or assign a connection in the portal."),
@@ -257,7 +265,9 @@ def outbound_checks(path: Path, balance: Answer[Json], destinations: Sequence[st
     if raw is None:
         return checks
     if path.profile is None:
-        checks.append(_say("connection.no_outbound_profile", "outbound", _connection(path.id, raw)))
+        unset = "outbound_voice_profile_id" in raw
+        code = "connection.no_outbound_profile" if unset else "connection.outbound_profile.unknown"
+        checks.append(_say(code, "outbound", _connection(path.id, raw)))
     else:
         checks += _profile_checks(text(raw.get("outbound_voice_profile_id")), path.profile, destinations)
     return [*checks, credit_check(balance)]
@@ -288,8 +298,9 @@ def endpoint_check(connection_id: str, connection: Json, seen: object) -> Check:
     match text(connection.get("record_type")), seen:
         case ("fqdn_connection" | "ip_connection") as kind, list():
             field = "fqdn" if kind == "fqdn_connection" else "ip_address"
-            where = ", ".join(f"{row.get(field)}:{row.get('port') or '(SRV)'}" for row in seen)
-            code = "connection.endpoint" if seen else f"connection.no_{field.removesuffix('_address')}"
+            where = ", ".join(f"{row[field]}:{row.get('port') or '(SRV)'}" for row in seen if text(row.get(field)))
+            if where or not seen:
+                code = "connection.endpoint" if seen else f"connection.no_{field.removesuffix('_address')}"
         case "credential_connection", str() as status if status != "Not Applicable":
             registered = status == "Registered"
             where = "the SIP endpoint that is registered" if registered else status
@@ -369,7 +380,8 @@ def number_checks(
 def _routed_check(raw: Json, expected: str | None, what: CarrierObject) -> Check:
     present = text(raw.get("connection_id"))
     if present is None:
-        return _say("number.not_routed", "inbound", what)
+        code = "number.not_routed" if "connection_id" in raw else "number.connection.unknown"
+        return _say(code, "inbound", what)
     code = "number.routed" if expected in (None, present) else "number.routed_elsewhere"
     return _say(code, "inbound", what, present=_shown(raw), expected=expected or "")
 
@@ -383,7 +395,7 @@ def _diverted_checks(number: str, voice: Answer[Mapping[str, Json]], what: Carri
     kind, target = _forwarding(settings)
     code = "number.forwarded" if kind == "always" else "number.forwarded_on_failure"
     if target is None:
-        code = "number.not_forwarded"
+        code = "number.not_forwarded" if _shows_forwarding(settings) else "number.forwarding.unknown"
     checks = [_say(code, "inbound", what, target=target or "", elapsed=voice.elapsed)]
     translated = text(settings.get("translated_number"))
     if translated:
@@ -407,11 +419,21 @@ def _forwarding(settings: Json) -> tuple[str | None, str | None]:
     return text(forwarding.get("forwarding_type")), text(forwarding.get("forwards_to"))
 
 
+def _shows_forwarding(settings: Json) -> bool:
+    """Say whether it can be read of the settings that calls are not forwarded."""
+    forwarding = settings.get("call_forwarding")
+    return isinstance(forwarding, dict) and (
+        "forwards_to" in forwarding or forwarding.get("call_forwarding_enabled") is False
+    )
+
+
 def notes_of(status: str | None, settings: Json | None) -> tuple[str, ...]:
     """Say what somebody should know before calls are sent to a number, from its status and its voice settings."""
     notes = ["The number is being ported away."] if status == "port-out-pending" else []
+    if settings is None or not _shows_forwarding(settings):
+        notes.append("Telnyx did not show whether calls to this number are forwarded.")
     if settings is None:
-        return (*notes, "Telnyx did not show whether calls to this number are forwarded.")
+        return tuple(notes)
     kind, target = _forwarding(settings)
     if target:
         notes.append(f"Call forwarding ({kind or 'condition not shown'}) sends its calls to {target}.")

@@ -10,7 +10,7 @@ from functools import cache, cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self, TypeAlias, TypeVar
 from urllib.parse import urlencode
 
-from voipkit.adapting.checking import Answer, ask, ask_together
+from voipkit.adapting.checking import Answer, ask, ask_together, only_if_known
 from voipkit.adapting.dialin import dial_in
 from voipkit.adapting.loading import loading_sdk
 from voipkit.adapting.numbers import canonical, country_of, e164, minor_units
@@ -120,7 +120,7 @@ class Twilio:
             found += [checks.not_asked("inbound"), checks.not_asked("outbound")]
         if first.error is None:
             self._learnt = checks.name(self._account_sid, account, first)
-        return CredentialTest(provider=INFO.id, setup_method=self.setup_method, checks=tuple(found))
+        return CredentialTest(provider=INFO.id, setup_method=self.setup_method, checks=only_if_known(found))
 
     def suggest_name(self) -> NameSuggestion:
         """Suggest "Twilio: <account name> (<number>)": 0 requests after `test_credentials`, else 2."""
@@ -442,7 +442,9 @@ class _Verifier:
             checks.caller_id(found),
             *checks.geo(self._geo, self._carrier._destinations(found.country)),
         ]
-        return NumberVerification(provider=INFO.id, number=number, id=found.id, route=target, checks=tuple(seen))
+        return NumberVerification(
+            provider=INFO.id, number=number, id=found.id, route=target, checks=only_if_known(seen)
+        )
 
     def refuse(self, error: InvalidNumber) -> NumberVerification:
         """Answer for a text that is no number."""
@@ -543,15 +545,17 @@ def _sid(raw: Mapping[str, Any]) -> str:
 
 
 def _capabilities(raw: object) -> tuple[str, ...] | None:
-    """Twilio has spelled the keys in lower and in upper case."""
+    """None where Twilio does not say whether the number takes calls."""
     if not isinstance(raw, Mapping):
         return None
-    return _sorted_lower(tuple([name for name, has in raw.items() if has is True]))
+    return _named(tuple([(name, has) for name, has in raw.items() if isinstance(has, bool)]))
 
 
 @lru_cache(maxsize=64)
-def _sorted_lower(names: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(sorted(name.lower() for name in names))
+def _named(flags: tuple[tuple[str, bool], ...]) -> tuple[str, ...] | None:
+    """Read the flags, whose names Twilio has spelled in lower and in upper case; few numbers differ in them."""
+    shown = {name.lower(): has for name, has in flags}
+    return tuple(sorted(name for name, has in shown.items() if has)) if "voice" in shown else None
 
 
 @lru_cache(maxsize=1024)

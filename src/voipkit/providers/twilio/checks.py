@@ -119,6 +119,9 @@ def trunk_inbound(
     if urls.value is None:
         return [could_not_ask(title, "inbound", "twilio.trunk.origination", urls, what)]
     enabled = [url.sip_url for url in urls.value if url.enabled]
+    if not enabled and any(url.enabled is None for url in urls.value):
+        text, fix = "Twilio does not say whether the trunk's origination URLs are enabled.", "See its Origination page."
+        return [_check(title, "inbound", "unknown", "trunk.origination.unknown", text, fix, what, urls.elapsed)]
     if not enabled:
         text = "The trunk has no enabled origination URL, so calls to its numbers go nowhere."
         fix = "In the trunk's Origination page, add a SIP URI of your server and enable it."
@@ -136,6 +139,10 @@ def trunk_outbound(
         return [_trunk_gone("outbound", trunk, what)]
     if found is None:
         return [could_not_ask("Trunk", "outbound", "twilio.trunk", trunk, what)]
+    if found.account_sid is None:
+        text, fix = "Twilio does not say which account the trunk belongs to.", "Look at the trunk in the console."
+        unsaid = _check("Trunk", "outbound", "unknown", "trunk.account.unknown", text, fix, what, trunk.elapsed)
+        return [unsaid, _domain(found, what, trunk.elapsed, expected_domain), _authentication(found, what)]
     if found.account_sid != account_sid:
         text = f"The trunk belongs to account {found.account_sid}, not to {account_sid}."
         fix = "Trunks follow the key's own account: for a sub-account use a key of that sub-account."
@@ -158,6 +165,10 @@ def _domain(trunk: TrunkInstance, what: CarrierObject, elapsed: float, expected:
 
 def _authentication(trunk: TrunkInstance, what: CarrierObject) -> Check:
     title = "Termination authentication"
+    if trunk.auth_type is None:  # the SDK's word for a field that is left out; Twilio's example of "none" is ""
+        text = "Twilio does not say how the trunk authenticates calls."
+        fix = "Look at the trunk's Termination page: it needs a credential list or an IP access control list."
+        return _check(title, "outbound", "unknown", "trunk.authentication.unknown", text, fix, what)
     if not trunk.auth_type:  # "If empty, the domain will not receive any traffic" (trunking API, Trunk.auth_type)
         text = "The trunk has neither a credential list nor an IP access control list, so it refuses every call."
         fix = "In the trunk's Termination page, add a credential list or an IP access control list."
@@ -220,7 +231,10 @@ def number(found: ProviderNumber, expected: Route | None) -> list[Check]:
 
 def _voice(found: ProviderNumber, what: CarrierObject) -> Check:
     title = "Voice"
-    if "voice" not in (found.capabilities or ()):
+    if found.capabilities is None:
+        text, fix = "Twilio does not say whether the number can take voice calls.", "Place a test call."
+        return _check(title, "inbound", "unknown", "number.voice.unknown", text, fix, what)
+    if "voice" not in found.capabilities:
         fix = "Choose a number with voice."
         return _check(title, "inbound", "fail", "number.no_voice", "The number cannot take voice calls.", fix, what)
     if found.routing.get("voice_receive_mode") == "fax":

@@ -69,6 +69,9 @@ FINDINGS: dict[str, Finding] = {
     "application.voice.unknown": Finding(
         "unknown", "Application", "Vonage does not say what the {what} can do.", f"Look at it: {_APPLICATIONS}."),
     "application.answer_url": Finding("pass", "Answer URL", "The {what} asks {where} what to do with calls."),
+    "application.answer_url.unknown": Finding(
+        "unknown", "Answer URL", "Vonage does not show the answer URL of the {what}.",
+        "Look at it: dashboard.nexmo.com, Applications."),
     "application.no_answer_url": Finding(
         "fail", "Answer URL", "The {what} has no answer URL: nobody is asked what to do with calls.",
         f"Set the answer URL of your server: {_APPLICATIONS}."),
@@ -267,8 +270,9 @@ def application_checks(application_id: str, answer: Answer[Json]) -> list[Check]
     voice = capabilities.get("voice")
     if not isinstance(voice, dict):
         return [_say("application.no_voice", each, what, elapsed=elapsed) for each in directions]
-    where = _address(voice)
-    code = "application.answer_url" if where else "application.no_answer_url"
+    where, shown = _address(voice)
+    code = "application.no_answer_url" if shown else "application.answer_url.unknown"
+    code = "application.answer_url" if where else code
     keys = raw.get("keys")
     has_key = isinstance(keys, dict) and text(keys.get("public_key"))
     return [
@@ -278,10 +282,13 @@ def application_checks(application_id: str, answer: Answer[Json]) -> list[Check]
     ]
 
 
-def _address(voice: Json) -> str | None:
+def _address(voice: Json) -> tuple[str | None, bool]:
+    """Read the answer URL, and whether it is shown: a webhook that is not set is left out of the webhooks."""
     webhooks = voice.get("webhooks")
     answer_url = webhooks.get("answer_url") if isinstance(webhooks, dict) else None
-    return text(answer_url.get("address")) if isinstance(answer_url, dict) else None
+    if isinstance(answer_url, dict):
+        return text(answer_url.get("address")), "address" in answer_url
+    return None, isinstance(webhooks, dict)
 
 
 # --- a number --------------------------------------------------------------------------------------------------------
