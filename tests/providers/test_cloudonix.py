@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import logging
 import pickle
 import re
 import subprocess
@@ -510,14 +511,44 @@ def test_domain_that_cannot_be_asked_leaves_a_404_open(cloudonix, box):
     [
         {"source": "+1415", "prefix": True}, {"source": "+1415555[0-9]", "expression": True},
         {"source": "_1415NXXXXXX", "asterisk_compatible": True}, {"source": None, "dnid": r"^(\+1415.*)$"},
-        {"source": None, "dnid": r"^\+1415"}, {"source": "reception"},
+        {"source": None, "dnid": r"^\+1415"}, {"source": "reception"}, {"source": "1000"}, {"source": "030123456"},
     ],
 )  # fmt: skip
-def test_no_number_is_made_from_a_pattern(fields, cloudonix, box):
+def test_no_number_is_made_from_a_pattern(fields, cloudonix, box, caplog):
+    caplog.set_level(logging.INFO, "voipkit.listing")
     fields = dict(fields)
     box.cloudonix.add_number(fields.pop("source"), **fields)
 
     assert [number.number for number in cloudonix.list_numbers()] == [NUMBER, BRITISH, IRISH]
+    assert "1 of the domain's 4 DNIDs" in caplog.text
+
+
+def test_dnids_that_are_no_numbers_are_told_with_the_test(cloudonix, box):
+    box.cloudonix.add_number("+1415", prefix=True)
+    box.cloudonix.add_number(None, dnid=r"^(\+44.*)$")
+    for name in ("reception", "1000", "fax"):
+        box.cloudonix.add_number(name)
+    test = cloudonix.test_credentials()
+
+    (check,) = [check for check in test.checks if check.code == "cloudonix.dnids.no_numbers"]
+    assert (check.status, test.status, test.credentials_valid) == ("skipped", "pass", True)
+    assert "5 of the domain's 8 DNIDs" in check.message
+    assert "('+1415', '^(\\+44.*)$', 'reception', ...)" in check.message
+    assert "numbers" in check.fix
+
+
+def test_a_domain_of_plain_numbers_has_nothing_to_tell(cloudonix, caplog):
+    caplog.set_level(logging.INFO, "voipkit.listing")
+
+    assert "dnids.no_numbers" not in codes(cloudonix.test_credentials())
+    assert len(list(cloudonix.list_numbers())) == 3
+    assert not [record for record in caplog.records if record.name == "voipkit.listing"]
+
+
+def test_a_short_number_takes_no_call_of_a_long_one(cloudonix, box, ours):
+    box.cloudonix.add_number("1000", dnid="", application_id=box.cloudonix.applications[3].id)
+
+    assert cloudonix.verify_number(NUMBER).status == "pass"
 
 
 @pytest.mark.parametrize(
@@ -528,7 +559,6 @@ def test_no_number_is_made_from_a_pattern(fields, cloudonix, box):
         (None, r"^(\+14155550123)$", "+14155550123"),
         (None, "^(14155550123)$", "+14155550123"),
         (None, "14155550123", "+14155550123"),
-        ("1000", "", "1000"),
     ],
 )
 def test_every_spelling_of_a_plain_number_is_one(source, dnid, number, cloudonix, box):

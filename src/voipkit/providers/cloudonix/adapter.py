@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from typing import ClassVar, NoReturn, Self
@@ -39,6 +40,8 @@ from voipkit.providers.cloudonix.dnids import Owned
 from voipkit.providers.cloudonix.settings import INFO, CloudonixCredentials, CloudonixSip
 
 __all__ = ["Cloudonix"]
+
+log = logging.getLogger("voipkit.listing")
 
 
 class Cloudonix:
@@ -94,7 +97,7 @@ class Cloudonix:
             partial(self._api.trunks, operation, domain_seen=True),
             partial(self._answering, operation, domain.value),
         )
-        found = [*checks.account_checks(self._api.domain_name, domain, None), checks.dnids_check(listing)]
+        found = [*checks.account_checks(self._api.domain_name, domain, None), *checks.dnids_checks(listing)]
         found += checks.domain_checks(domain, "inbound")
         found += checks.entry_checks(domain, trunks)
         found += application.value or []
@@ -109,8 +112,16 @@ class Cloudonix:
         return self._learnt
 
     def list_numbers(self) -> Iterator[ProviderNumber]:
-        """Yield the numbers for which the domain has DNIDs, by one request; patterns are no numbers and left out."""
-        yield from dnids.numbers(self._api.dnids("list_numbers"))
+        """Yield the numbers for which the domain has DNIDs, by one request.
+
+        Patterns, extensions and names are no numbers and left out; how many they are is logged (``voipkit.listing``,
+        INFO), and `test_credentials` names some.
+        """
+        rows = self._api.dnids("list_numbers")
+        if others := dnids.rules(rows):
+            left_out = "cloudonix: %d of the domain's %d DNIDs stand for no single phone number and are left out"
+            log.info(left_out, len(others), len(rows))
+        yield from dnids.numbers(rows)
 
     def import_numbers(
         self,

@@ -16,7 +16,7 @@ from voipkit.adapting.reading import text
 from voipkit.errors import CredentialsRejected, NotFound, PermissionDenied
 from voipkit.models import CarrierObject, Check, Direction
 from voipkit.providers.cloudonix.api import Json, is_called
-from voipkit.providers.cloudonix.dnids import Owned, is_drain, spelled
+from voipkit.providers.cloudonix.dnids import Owned, is_drain, rule_of, rules, spelled
 
 __all__ = [
     "FINDINGS",
@@ -25,7 +25,7 @@ __all__ = [
     "application_checks",
     "conflict_of",
     "default_application",
-    "dnids_check",
+    "dnids_checks",
     "domain_checks",
     "entry_checks",
     "no_application_check",
@@ -42,6 +42,7 @@ _APPS = f"{_COCKPIT}, the domain's Voice Applications"
 _TRUNKS = f"{_COCKPIT}, the domain's Trunks"
 _DNIDS = f"{_COCKPIT}, the application's DNIDs"
 _MOST_NAMED = 5  # domains that a fix lists
+_MOST_RULES = 3  # DNIDs that a message lists
 
 NEVER_TOLD = frozenset({"cloudonix.delivery.unknown", "cloudonix.acceptance.unknown"})
 """Codes of the links that Cloudonix never tells, and that therefore say nothing of this domain."""
@@ -65,6 +66,10 @@ FINDINGS: dict[str, Finding] = {
     "customer.inactive": Finding(
         "fail", "Customer", "The {what} is not active.", "Ask Cloudonix: support@cloudonix.io."),
     "dnids.listed": Finding("pass", "DNIDs", "The API key may list the domain's DNIDs."),
+    "dnids.no_numbers": Finding(
+        "skipped", "DNIDs", "{count} of the domain's {all} DNIDs ({shown}) are patterns, extensions or names: they"
+        " stand for no single phone number, so they are not listed among the numbers.",
+        f"To use one of their numbers here, give it a DNID of its own: {_DNIDS}."),
     "dnids.not_permitted": Finding(
         "fail", "DNIDs", "The API key is good but may not list the domain's DNIDs.",
         f"Use a key of the domain or of its customer: {_KEYS}."),
@@ -211,13 +216,19 @@ def domain_checks(domain: Answer[Json], direction: Direction) -> list[Check]:
     return [_say(code, direction, _domain(raw))]
 
 
-def dnids_check(dnids: Answer[list[Json]]) -> Check:
-    """Judge whether the key may list DNIDs."""
+def dnids_checks(dnids: Answer[list[Json]]) -> list[Check]:
+    """Judge whether the key may list DNIDs, and tell of those that are not listed as numbers."""
     if isinstance(dnids.error, PermissionDenied):
-        return _say("dnids.not_permitted", "account", elapsed=dnids.elapsed)
+        return [_say("dnids.not_permitted", "account", elapsed=dnids.elapsed)]
     if dnids.error is not None:
-        return could_not_ask("DNIDs", "account", "cloudonix.dnids", dnids)
-    return _say("dnids.listed", "account", elapsed=dnids.elapsed)
+        return [could_not_ask("DNIDs", "account", "cloudonix.dnids", dnids)]
+    listed, rows = _say("dnids.listed", "account", elapsed=dnids.elapsed), dnids.value or []
+    others = rules(rows)
+    if not others:
+        return [listed]
+    named = [f"'{rule_of(raw)}'" for raw in others[:_MOST_RULES]] + ["..."] * (len(others) > _MOST_RULES)
+    count, shown = str(len(others)), ", ".join(named)
+    return [listed, _say("dnids.no_numbers", "account", count=count, all=str(len(rows)), shown=shown)]
 
 
 def default_application(domain: Json | None) -> Json | None:
@@ -375,8 +386,7 @@ def _routed_check(raw: Json, named: str | None, target: Answer[Json] | None, wha
 def _rival_check(raw: Json) -> Check:
     plain = spelled(raw)
     code = "number.spelled_twice" if plain else "number.pattern.unknown"
-    rule = plain or text(raw.get("source")) or text(raw.get("dnid")) or ""
-    return _say(code, "inbound", _dnid(raw, None), spelled=rule, present=_shown(raw))
+    return _say(code, "inbound", _dnid(raw, None), spelled=plain or rule_of(raw), present=_shown(raw))
 
 
 def notes_of(owned: Owned) -> tuple[str, ...]:

@@ -1,7 +1,8 @@
 r"""What DNIDs say: which of them stand for a number, and which others may take that number's calls.
 
 A DNID's ``source`` is what its owner wrote, its ``dnid`` the regular expression that Cloudonix made of it. One of four
-kinds is a plain text; the others (prefix, expression, asteriskCompatible) are patterns, from which no number is made.
+kinds is a plain text; the others (prefix, expression, asteriskCompatible) are patterns. No number is made from a
+pattern, nor from a plain text that is no phone number: an extension, a name.
 The match is literal: ``+14155550100`` does not match a call that arrives for ``14155550100``.
 """
 
@@ -16,7 +17,19 @@ from voipkit.adapting.reading import text
 from voipkit.models import ProviderNumber, Route
 from voipkit.providers.cloudonix.api import Json, is_called
 
-__all__ = ["NOT_SHOWN", "Owned", "as_number", "is_blackhole", "is_drain", "missing", "numbers", "owned", "spelled"]
+__all__ = [
+    "NOT_SHOWN",
+    "Owned",
+    "as_number",
+    "is_blackhole",
+    "is_drain",
+    "missing",
+    "numbers",
+    "owned",
+    "rule_of",
+    "rules",
+    "spelled",
+]
 
 NOT_SHOWN = "not shown"
 """The routing of a DNID whose application Cloudonix does not show: neither free nor known."""
@@ -51,9 +64,20 @@ def spelled(raw: Json) -> str | None:
 
 
 def number_of(raw: Json) -> str | None:
-    """Read the number that a DNID stands for in E.164; None for a pattern."""
+    """Read the number that a DNID stands for in E.164; None for a pattern, an extension or a name."""
     plain = spelled(raw)
-    return canonical(plain) if plain else None
+    number = canonical(plain) if plain else ""
+    return number if number.startswith("+") else None
+
+
+def rules(rows: Iterable[Json]) -> list[Json]:
+    """Find the DNIDs that stand for no single phone number."""
+    return [raw for raw in rows if number_of(raw) is None]
+
+
+def rule_of(raw: Json) -> str:
+    """Show what a DNID matches, as its owner wrote it where Cloudonix shows that."""
+    return text(raw.get("source")) or text(raw.get("dnid")) or ""
 
 
 def owned(rows: Iterable[Json], wanted: frozenset[str] | None = None) -> dict[str, Owned]:
@@ -71,7 +95,8 @@ def owned(rows: Iterable[Json], wanted: frozenset[str] | None = None) -> dict[st
     for raw in rows:
         number = number_of(raw)
         if number is None:
-            patterns += [raw] if raw.get("active") is not False else []
+            # An extension is matched literally: it takes no other number's calls.
+            patterns += [raw] if raw.get("active") is not False and spelled(raw) is None else []
         elif wanted is None or number in wanted:
             plain.setdefault(number, []).append(raw)
     found = {}
