@@ -141,7 +141,8 @@ class ArmedWitness(Protocol):
             timeout: Seconds; the wait never takes longer.
 
         Returns:
-            What was seen of the call, or None when none came.
+            What was seen of the call. When only calls of other callers came to that number, one of those, whose
+            ``caller`` tells; None when none came.
         """
 
 

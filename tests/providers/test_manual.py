@@ -486,6 +486,70 @@ class TestDialIn:
         check = the(found, "manual.dial_in.not_arrived")
         assert (check.status, found.inbound_reachable, "486" in check.message) == ("fail", False, True)
 
+    def test_a_call_that_arrives_with_another_caller_id_is_unknown_and_says_which(self, peer):
+        carrying, port = peer(), free_port()
+        carrying.routes[FIRST], carrying.shown_caller = ("127.0.0.1", port), FOREIGN
+        found = trunk(carrying, sip_config=CALLS).verify_number(FIRST, witness=ListenerWitness("127.0.0.1", port))
+        check = the(found, "manual.dial_in.another_caller")
+        assert (check.status, found.inbound_reachable) == ("unknown", None)
+        assert FOREIGN in check.message
+        assert SECOND in check.message
+        assert FOREIGN in check.fix
+
+    def test_the_caller_id_that_the_carrier_shows_may_be_expected(self, peer):
+        carrying, port = peer(), free_port()
+        carrying.routes[FIRST], carrying.shown_caller = ("127.0.0.1", port), FOREIGN
+        carrier = trunk(carrying, sip_config={**CALLS, "caller_id": FOREIGN})
+        found = carrier.verify_number(FIRST, witness=ListenerWitness("127.0.0.1", port))
+        assert "manual.dial_in.round_trip" in codes(found, "pass")
+
+    @pytest.mark.parametrize(
+        ("placed", "code"),
+        [
+            (PlacedCall(rang=True, final=480), "another_caller"),
+            (PlacedCall(rang=False, final=408), "another_caller"),
+            (PlacedCall(rang=True, answered=True), "answered_elsewhere"),
+        ],
+    )
+    def test_a_listener_that_hears_another_caller_does_not_say_that_nothing_arrived(self, placed, code, peer):
+        dialling, witness = peer(), ListenerWitness()
+
+        def place(_: float) -> PlacedCall:
+            assert dialling.dial(witness.address, FIRST, FOREIGN, ring=0.4).codes == ()
+            return placed
+
+        assert dial_in("manual", FIRST, SECOND, witness, place).code == f"manual.dial_in.{code}"
+
+    def test_a_call_that_a_carrier_busies_is_not_taken_for_the_witness_refusal(self, peer, monkeypatch):
+        monkeypatch.setattr("voipkit.adapting.dialin._random", Loaded(hold=1.0, refusal=486))
+        dialling, witness = peer(), ListenerWitness()
+
+        def place(_: float) -> PlacedCall:
+            dialling.dial(witness.address, FIRST, FOREIGN, ring=0.4)
+            return PlacedCall(rang=True, final=486, held=1.0)
+
+        assert dial_in("manual", FIRST, SECOND, witness, place).code == "manual.dial_in.another_caller"
+
+    def test_a_call_of_somebody_else_does_not_hide_the_one_that_was_placed(self):
+        witness = CallbackWitness()
+
+        def place(_: float) -> PlacedCall:
+            witness.saw(Sighting(called=FIRST, caller=FOREIGN, answered=True))
+            threading.Timer(0.3, witness.saw, [Sighting(called=FIRST, caller=SECOND)]).start()
+            return PlacedCall(rang=True, final=486)
+
+        assert dial_in("manual", FIRST, SECOND, witness, place).code == "manual.dial_in.arrived"
+
+    def test_a_platform_that_refused_as_asked_saw_the_call_whatever_the_caller_id(self, monkeypatch):
+        monkeypatch.setattr("voipkit.adapting.dialin._random", Loaded(hold=1.0, refusal=603))
+        witness = CallbackWitness()
+
+        def place(_: float) -> PlacedCall:
+            witness.saw(Sighting(called=FIRST, caller=FOREIGN, held=1.0, refusal=603))
+            return PlacedCall(rang=True, final=603, held=1.1)
+
+        assert dial_in("manual", FIRST, SECOND, witness, place).code == "manual.dial_in.round_trip"
+
     def test_a_call_that_the_carrier_refuses_proves_nothing(self, peer):
         choosy = peer(caller_ids=("+14155550123",))
         found = trunk(choosy, sip_config={"allow_outbound_call": True}).verify_number(
@@ -608,6 +672,21 @@ class TestDialIn:
         (found,) = asyncio.run(both())
         assert found.inbound_reachable is True
         assert box.writes == []
+
+
+class Loaded:
+    """Dice that fall as the test wants: how long the call rings, and how it is refused."""
+
+    def __init__(self, hold: float, refusal: int) -> None:
+        self._hold, self._refusal = hold, refusal
+
+    def uniform(self, low: float, high: float) -> float:
+        assert low <= self._hold <= high
+        return self._hold
+
+    def choice(self, of: tuple[int, ...]) -> int:
+        assert self._refusal in of
+        return self._refusal
 
 
 def answers_of_number(found):

@@ -98,14 +98,24 @@ class TestStrangers:
                 free.bind(("127.0.0.1", port))
 
     @pytest.mark.parametrize(
-        ("called", "caller"), [("+15550999", CALLER), (NUMBER, "+19995550000"), ("", ""), ("200", CALLER)]
+        ("called", "caller", "noted"),
+        [
+            ("+15550999", CALLER, None),
+            (NUMBER, "+19995550000", "+19995550000"),
+            ("", "", None),
+            ("200", CALLER, None),
+        ],
     )
-    def test_a_wrong_call_gets_nothing(self, peer, called, caller):
+    def test_a_wrong_call_gets_nothing(self, peer, called, caller, noted):
         witness = ListenerWitness()
         with witness.arm(NUMBER, CALLER, hold=0.1, window=5.0) as armed:
             dialled = peer.dial(witness.address, called, caller, ring=0.4)
             assert (dialled.codes, dialled.bytes_in) == ((), 0)
-            assert armed.wait(0.1) is None
+            seen = armed.wait(0.1)
+            assert (seen and seen.caller) == noted
+            if noted:  # somebody else's call does not hide the one that is looked out for
+                assert peer.dial(witness.address, called, CALLER).codes == (180, 486)
+                assert armed.wait(1.0).caller == CALLER
 
     def test_nobody_outside_the_sources_gets_anything(self, peer):
         witness = ListenerWitness(sources=("198.51.100.0/24",))

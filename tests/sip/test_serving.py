@@ -99,6 +99,38 @@ def test_nobody_else_hears_a_byte(data, source):
     assert far.mind.ignored == 1
 
 
+def test_a_call_to_the_armed_number_from_another_caller_hears_nothing_and_is_noted():
+    armed = watch()
+    listener = Listener(armed)
+    assert listener.hears(invite(caller="+19995550000")) == []
+    assert listener.hears(invite(caller="+19995550001", branch="z9hG4bK2", call_id="d")) == []
+    assert (listener.mind.ignored, listener.mind.settled) == (2, True)
+
+    ((seen_by, sighting),) = listener.mind.strangers
+    assert seen_by is armed
+    assert (sighting.called, sighting.caller) == (CALLED, "+19995550000")
+    assert (sighting.held, sighting.refusal, sighting.answered) == (None, None, False)
+
+    listener.mind.disarm(armed)
+    assert listener.mind.strangers == []
+
+
+@pytest.mark.parametrize(
+    ("data", "source", "when"),
+    [
+        (invite(called="+15550009999", caller="+19995550000"), CARRIER, 0.0),
+        (invite(caller="+19995550000"), STRANGER, 0.0),
+        (invite(caller="+19995550000"), CARRIER, 46.0),
+        (invite(caller="+19995550000", method="OPTIONS"), CARRIER, 0.0),
+    ],
+)
+def test_what_is_no_call_to_the_armed_number_is_not_noted(data, source, when):
+    listener = Listener(watch())
+    listener.now = when
+    assert listener.hears(data, source) == []
+    assert listener.mind.strangers == []
+
+
 def test_nothing_is_said_while_nothing_is_armed_or_after_the_window():
     far = Listener()
     assert far.hears(invite()) == []

@@ -52,8 +52,10 @@ FINDINGS: dict[str, Finding] = {
         "fail", "Dial-in", "A call to {called} did not arrive where it should{how}.",
         "Look at where the carrier delivers the number's calls, and whether its addresses may reach that host."),
     "another_caller": Finding(
-        "unknown", "Dial-in", "A call to {called} arrived, but from another number than the one that called: it may be "
-        "somebody else's.", "Try again; where the carrier shows another caller ID than it is given, use that one."),
+        "unknown", "Dial-in", "A call to {called} arrived, but with the caller ID {arrived}, not {caller}, from which "
+        "it was called: the carrier may have replaced the caller ID, or it was somebody else's call.",
+        "Try again; where {arrived} arrives each time, make it the caller ID that the call is placed from, or have the "
+        "carrier pass the caller ID on."),
     "inconclusive": Finding(
         "unknown", "Dial-in", "Whether calls to {called} arrive was not seen: {how}", "{fix}"),
     "nobody_called": Finding(
@@ -103,10 +105,12 @@ def dial_in(
             sighting = armed.wait(left if placed is None else min(_GRACE, left) if reached else 0.0)
     if sighting is not None and not same_number(sighting.called, called):
         sighting = None
-    code, how = _judged(placed, sighting, hold, refusal)
-    if code == "arrived" and caller and sighting and sighting.caller and not same_number(caller, sighting.caller):
-        code = "another_caller"  # nor does the fingerprint say that it is the call that was placed
+    if sighting is not None and _is_strange(sighting, caller):
+        code, how = _judged_strange(placed, sighting, hold, refusal), ""
+    else:
+        code, how = _judged(placed, sighting, hold, refusal)
     words = {"how": how, "fix": (placed.fix if placed else None) or "Try again; or have a person call the number."}
+    words |= {"caller": caller or "", "arrived": _shown(sighting.caller) if sighting and sighting.caller else ""}
     return _say(
         provider, code, called, began, seconds=f"{window:g}", reference=placed.reference if placed else None, **words
     )
@@ -130,6 +134,25 @@ def _judged(placed: PlacedCall | None, sighting: Sighting | None, hold: float, r
     if placed.rang:
         return "not_arrived", f"; it ended with SIP {placed.final}" if placed.final else ""
     return "inconclusive", placed.problem or f"SIP {placed.final}."
+
+
+def _is_strange(sighting: Sighting, caller: str | None) -> bool:
+    """Say whether a call arrived with another caller ID than the one that it was placed with."""
+    return bool(sighting.arrived and caller and sighting.caller and not same_number(caller, sighting.caller))
+
+
+def _judged_strange(placed: PlacedCall | None, sighting: Sighting, hold: float, refusal: int) -> str:
+    """Return the finding on a call whose caller ID is another: only the fingerprint can tell that it is the same."""
+    if placed and sighting.refusal == refusal and _same_call(placed, hold, refusal):
+        return "round_trip"
+    if placed and placed.answered:
+        return "answered" if sighting.answered else "answered_elsewhere"
+    return "another_caller"
+
+
+def _shown(caller: str) -> str:
+    """Show a caller ID, which another machine wrote."""
+    return (caller if caller.isprintable() else repr(caller))[:40]
 
 
 def _same_call(placed: PlacedCall, hold: float, refusal: int) -> bool:
@@ -160,6 +183,6 @@ def _alone(called: str) -> Iterator[bool]:
 def _say(provider: str, code: str, called: str, began: float, *, reference: str | None = None, **words: str) -> Check:
     what = CarrierObject(type="call", id=reference) if reference else None
     findings = {f"dial_in.{name}": finding for name, finding in FINDINGS.items()}
-    filled = {"called": called, "how": "", "fix": ""} | words
+    filled = {"called": called, "how": "", "fix": "", "caller": "", "arrived": ""} | words
     elapsed = time.monotonic() - began
     return Speaker(provider, findings).say(f"dial_in.{code}", "inbound", what, elapsed=elapsed, **filled)

@@ -98,6 +98,8 @@ class Dialler:
         next_send = began
         while time.monotonic() - began < ring + T1 * 4:
             now = time.monotonic()
+            if cancelled.is_set() and not codes:
+                break  # no CANCEL goes before a provisional response (section 9.1): it is not tried any more
             if not codes and now >= next_send and sends < MOST_SENDS:
                 self._send(data, to)
                 sent, sends, next_send = sent + len(data), sends + 1, now + T1 * 2**sends

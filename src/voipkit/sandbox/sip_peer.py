@@ -57,6 +57,7 @@ class SipPeer:
         caller_ids: Numbers that may stand in From; empty for any.
         routes: Where the calls to a number go on to: address and port by number (a DID table). Such a call gets what
             the far end answers, through a new Call-ID, From tag and no header of the caller's own.
+        shown_caller: The caller ID with which such a call goes on; None keeps the caller's own.
     """
 
     def __init__(
@@ -91,6 +92,7 @@ class SipPeer:
         self.registrar = Registrar(list(accounts))
         self.caller_ids = tuple(caller_ids)
         self.routes: dict[str, tuple[str, int]] = {}
+        self.shown_caller: str | None = None
         self._scenario = _scenario(scenario)
         self._wanted = (port, tls_port)
         self._names = tuple(certificate_names)
@@ -308,12 +310,12 @@ class SipPeer:
                 if code > DIALOG_MAKING:  # 100 is hop by hop (RFC 3261 section 16.7)
                     report(code)
 
-            caller, address = uri_user(request.get("from")), self.routes[called]
+            caller, address = self.shown_caller or uri_user(request.get("from")), self.routes[called]
             dialled = await self._dialler.call(
                 address, called, caller, ring=_ROUTE_RING, report=passed_on, cancelled=cancelled
             )
             if not dialled.final:
-                report(408)
+                report(487 if cancelled.is_set() else 408)
 
         return bridge
 

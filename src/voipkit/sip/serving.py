@@ -79,6 +79,8 @@ class Refuser:
     Attributes:
         outbox: What to send, and where.
         sightings: Calls that were seen and refused, with the watch that each belongs to.
+        strangers: For each watch, the first call to its number that another caller made. Nothing was said to it; that
+            it came tells a caller ID which the carrier replaced from a call that never arrived.
         ignored: How many messages were not answered.
     """
 
@@ -91,6 +93,7 @@ class Refuser:
             ) from error
         self.outbox: list[tuple[Source, bytes]] = []
         self.sightings: list[tuple[Watch, Sighting]] = []
+        self.strangers: list[tuple[Watch, Sighting]] = []
         self.ignored = 0
         self._watches: list[Watch] = []
         self._calls: dict[tuple[str, ...], _Ringing] = {}
@@ -109,6 +112,7 @@ class Refuser:
     def disarm(self, watch: Watch) -> None:
         """Look out no more."""
         self._watches = [other for other in self._watches if other is not watch]
+        self.strangers = [(other, seen) for other, seen in self.strangers if other is not watch]
 
     @property
     def settled(self) -> bool:
@@ -170,11 +174,11 @@ class Refuser:
         return False
 
     def _invited(self, now: float, key: tuple[str, ...], invite: Request, source: Source, *, reliable: bool) -> bool:
-        found = self._match(now, invite)
+        found = self._match(now, invite, source)
         if found is None or len(self._calls) >= _MOST_CALLS or tag_of(invite.first("to")):
             return False
         watch, caller = found
-        sighting = Sighting(called=watch.called, caller=caller, source=f"{clean(source[0], 60)}:{source[1]}")
+        sighting = _sighting(watch, caller, source)
         call = _Ringing(invite, source, reliable, watch, now, sighting, tag=secrets.token_hex(5), due=now + watch.hold)
         self._calls[key] = call
         call.last = _answer(invite, 180, "Ringing", call.tag, source)
@@ -205,7 +209,7 @@ class Refuser:
         if data:
             self.outbox.append((call.source, data))
 
-    def _match(self, now: float, invite: Request) -> tuple[Watch, str | None] | None:
+    def _match(self, now: float, invite: Request, source: Source) -> tuple[Watch, str | None] | None:
         """Find the watch that a call belongs to, and its caller; None where it is not looked out for."""
         users = [_user(invite.uri), *(_user(value) for name in _CALLED_IN for value in invite.listed(name)[:4])]
         callers = [user for name in _CALLER_IN for value in invite.listed(name)[:2] if _number(user := _user(value))]
@@ -216,7 +220,13 @@ class Refuser:
                 return watch, callers[0] if callers else None
             if any(same_number(watch.caller, caller) for caller in callers):
                 return watch, watch.caller
+            if not any(other is watch for other, _ in self.strangers):
+                self.strangers.append((watch, _sighting(watch, callers[0], source)))
         return None
+
+
+def _sighting(watch: Watch, caller: str | None, source: Source) -> Sighting:
+    return Sighting(called=watch.called, caller=caller, source=f"{clean(source[0], 60)}:{source[1]}")
 
 
 def same_number(one: str, other: str) -> bool:

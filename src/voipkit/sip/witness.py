@@ -109,7 +109,7 @@ class ListenerWitness:
                 f"The witness cannot listen on {self._host}, port {self._wanted}: {error.strerror}.",
                 fix="Take a free port, and an address of this machine.",
             ) from error
-        armed = ArmedListener(watch)
+        armed = ArmedListener(watch, self._refuser)
         self._armed.append(armed)
         return armed
 
@@ -133,8 +133,9 @@ class ArmedListener:
         watch: What is looked out for.
     """
 
-    def __init__(self, watch: Watch) -> None:
+    def __init__(self, watch: Watch, refuser: Refuser) -> None:
         self.watch = watch
+        self._refuser = refuser
         self._first: asyncio.Future[Sighting] = asyncio.get_running_loop().create_future()
 
     def wait(self, timeout: float) -> Sighting | None:
@@ -144,7 +145,8 @@ class ArmedListener:
             timeout: Seconds.
 
         Returns:
-            The first one, or None when none came in time.
+            The first one. When it did not come in time, the first call to that number that another caller made, which
+            was not answered; None when there was none either.
         """
         return run(self._wait(timeout))
 
@@ -155,7 +157,9 @@ class ArmedListener:
 
     async def _wait(self, timeout: float) -> Sighting | None:  # noqa: ASYNC109 - it answers, not raises
         await asyncio.wait([self._first], timeout=max(0.0, timeout))
-        return self._first.result() if self._first.done() else None
+        if self._first.done():
+            return self._first.result()
+        return next((seen for watch, seen in self._refuser.strangers if watch is self.watch), None)
 
 
 class _Listener:

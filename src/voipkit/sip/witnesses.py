@@ -6,12 +6,14 @@ See `voipkit.protocols.InboundWitness` for what a witness is, and `voipkit.sip.w
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from queue import Empty, Queue
 
 from voipkit.models import Sighting
+from voipkit.sip.serving import same_number
 
 __all__ = ["CallbackWitness", "Expected", "HumanWitness"]
 
@@ -72,7 +74,7 @@ class CallbackWitness:
     @contextmanager
     def arm(self, called: str, caller: str | None, *, hold: float, refusal: int, window: float) -> Iterator[_Mailbox]:
         """See `voipkit.protocols.InboundWitness.arm`."""
-        box = _Mailbox(called)
+        box = _Mailbox(called, caller)
         with self._lock:
             self._armed.append(box)
         try:
@@ -87,17 +89,23 @@ class CallbackWitness:
 class _Mailbox:
     """Where the sightings of one number arrive."""
 
-    def __init__(self, called: str) -> None:
+    def __init__(self, called: str, caller: str | None) -> None:
         # Platforms spell a called number in their own way: its last seven digits are in every one of them.
         self.last_digits = _digits(called)[-7:]
         self.calls: Queue[Sighting] = Queue()
+        self._caller = caller
 
     def wait(self, timeout: float) -> Sighting | None:
-        """See `voipkit.protocols.ArmedWitness.wait`."""
-        try:
-            return self.calls.get(timeout=max(0.0, timeout))
-        except Empty:
-            return None
+        """Wait for the call; see `voipkit.protocols.ArmedWitness.wait`. Those of other callers are passed over."""
+        ends, stranger = time.monotonic() + timeout, None
+        while True:
+            try:
+                seen = self.calls.get(timeout=max(0.0, ends - time.monotonic()))
+            except Empty:
+                return stranger
+            if self._caller is None or seen.caller is None or _same(self._caller, seen.caller):
+                return seen
+            stranger = stranger or seen
 
 
 class HumanWitness:
@@ -146,6 +154,10 @@ class _Person:
         if answer is None:
             return None
         return Sighting(called=self._expected.called, caller=self._expected.caller, arrived=answer)
+
+
+def _same(one: str, other: str) -> bool:
+    return same_number(one, other.partition("@")[0])
 
 
 def _digits(number: str) -> str:
