@@ -776,6 +776,17 @@ class TestVerify:
         assert number in result.stdout
         assert "+12025550199" in result.stdout
 
+    def test_the_route_that_is_shown_is_called_the_expected_one(self, voipkit_, box, monkeypatch):
+        monkeypatch.setenv("COLUMNS", "160")
+        ours, theirs = box.twilio.trunks[0].sid, "https://theirs.example.com/in"
+        number, *_ = fresh_numbers(box, "twilio")
+        voipkit_("import", "twilio", number, "--route", f"webhook:{theirs}", "--yes")
+        result = voipkit_("verify", "twilio", number, "+12025550199", "--route", f"trunk:{ours}")
+        header, _, row, *rest = result.stdout.splitlines()
+        assert "expected route" in header
+        assert ours in row
+        assert any(theirs in text for text in rest), "where its calls go instead is said below the table"
+
     def test_all_and_some_is_wrong_usage(self, voipkit_):
         assert voipkit_("verify", "twilio", "+15550001234", "--all").exit_code == 2
 

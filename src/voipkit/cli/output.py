@@ -167,12 +167,15 @@ def _seen(check: Check) -> str:
 
 
 def show_verifications(verifications: Sequence[NumberVerification]) -> None:
-    """Print one row a number, and below it every check that is not simply good."""
+    """Print one row a number, and below them every check that is not simply good.
+
+    The route is the one that was looked for; where calls go instead is what a failed check says.
+    """
     rows = [
         (v.number, status(v.status), flag(v.inbound_reachable), flag(v.outbound_authorized), v.route or "")
         for v in verifications
     ]
-    show_table(("number", "status", "inbound", "outbound", "route"), rows, prose=("route",))
+    show_table(("number", "status", "inbound", "outbound", "expected route"), rows, prose=("expected route",))
     for verification in verifications:
         for check in verification.checks:
             if check.status in ("fail", "unknown", "warn"):
