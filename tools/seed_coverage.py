@@ -1,4 +1,4 @@
-"""Each operation of the contracts beside ours, over HTTP and in Python; docs/coverage.md is generated from it.
+"""Each operation of the contracts beside ours, over HTTP and in Python, and what we have besides: docs/coverage.md.
 
 tests/web/test_coverage.py runs every row over HTTP and in Python, on every store, and fails for a row that was not run.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["ROWS", "SEEDS", "Row", "table"]
+__all__ = ["BEYOND", "ROWS", "SEEDS", "Row", "table"]
 
 SEEDS = {
     "001": "VoIP connections",
@@ -23,8 +23,8 @@ class Row:
     """One operation.
 
     Attributes:
-        seed: The contract that has it.
-        asked: The operation there.
+        seed: The contract that has it; empty where none has.
+        asked: The operation there; likewise.
         http: Method and path of ours.
         python: The method of `ConnectionService`; empty where there is none yet.
         note: What differs, or how it is the same.
@@ -109,15 +109,28 @@ ROWS = (
     Row("004", "Warnings of one configuration", f"GET {_ONE}/warnings", "warnings"),
 )
 
+BEYOND = (
+    Row(
+        "", "", f"POST {_ONE}/test", "retest", "Clears `error` when the account is in order again, without a rotation."
+    ),
+)
+"""Our operations that no contract asks for."""
+
 
 def table() -> str:
-    """Return the rows as Markdown, a table for each contract."""
+    """Return the rows as Markdown: a table for each contract, and one of what none of them asks for."""
     parts = []
     for seed, title in SEEDS.items():
         lines = ["| There | Over HTTP | In Python | Remarks |", "| --- | --- | --- | --- |"]
         for row in (row for row in ROWS if row.seed == seed):
             asked = f"`{row.asked}`" if "/" in row.asked else row.asked
-            ours = f"`ConnectionService.{row.python}`" if row.python else "none yet"
-            lines.append(f"| {asked} | `{row.http}` | {ours} | {row.note} |")
+            lines.append(f"| {asked} | {_ours(row)}")
         parts.append(f"## {seed}: {title}\n\n" + "\n".join(lines))
+    lines = ["| Over HTTP | In Python | Remarks |", "| --- | --- | --- |", *(f"| {_ours(row)}" for row in BEYOND)]
+    parts.append("## In none of them\n\n" + "\n".join(lines))
     return "\n\n".join(parts)
+
+
+def _ours(row: Row) -> str:
+    python = f"`ConnectionService.{row.python}`" if row.python else "none yet"
+    return f"`{row.http}` | {python} | {row.note} |"

@@ -247,6 +247,7 @@ FOREIGN = [
     ("GET", ONE, None),
     ("PATCH", ONE, {"name": "Mine"}),
     ("DELETE", ONE, None),
+    ("POST", ONE + "/test", None),
     ("GET", ONE + "/available-numbers", None),
     ("POST", IMPORT, {"numbers": ["+15550001234"]}),
     ("POST", ONE + "/set-default-outbound", None),

@@ -8,7 +8,9 @@ from datetime import UTC, datetime
 import pytest
 
 from tests.records import e164
+from tests.web.conftest import client_of, make_host, make_service
 from voipkit.models import NewPhoneNumber
+from voipkit.sandbox import Fault
 from voipkit.web import listing
 
 SEED_FIELDS = {
@@ -238,6 +240,57 @@ def test_a_connection_becomes_the_default(client, telnyx):
 
     listed = client.get("/v1/voip-connections").json()
     assert [c["id"] for c in listed if c["default_outbound"]] == [second]
+
+
+# --- test again ------------------------------------------------------------------------------------------------------
+
+
+def test_a_key_that_is_good_again_clears_the_error(each_store, telnyx, box):
+    """Revoked at the carrier and noticed by a listing; then restored there, and tested again."""
+    with client_of(make_host(make_service(each_store, box))) as client:
+        one = f"/v1/voip-connections/{telnyx.created(client)['id']}"
+        box.clear()
+        box.telnyx.api_key = "KEY" + "0" * 32 + "_" + "a" * 22
+        assert client.get(f"{one}/available-numbers").status_code == 422
+
+        refused = client.post(f"{one}/test")
+        assert (refused.status_code, refused.json()["status"]) == (200, "fail")
+        assert refused.json()["checks"]["credentials_valid"] is False
+        assert any(check["fix"] for check in refused.json()["details"] if check["status"] == "fail")
+        assert client.get(one).json()["status"] == "error"
+        assert "connection.error" in client.get("/v1/voip-connection-warnings").json()["counts"]
+
+        box.telnyx.api_key = telnyx.secret
+        passed = client.post(f"{one}/test")
+        assert (passed.status_code, passed.json()["status"]) == (200, "pass")
+        assert passed.json()["checks"]["credentials_valid"] is True
+        assert client.get(one).json()["status"] == "connected"
+        assert "connection.error" not in client.get("/v1/voip-connection-warnings").json()["counts"]
+
+    assert box.writes == []
+    assert telnyx.secret not in refused.text + passed.text
+
+
+def test_a_test_of_a_connection_makes_no_evidence(client, telnyx, store):
+    connection = telnyx.created(client)
+
+    found = client.post(f"/v1/voip-connections/{connection['id']}/test").json()
+
+    assert (found["status"], found.keys()) == ("pass", {"status", "checks", "details"})
+    with store.transaction("acme") as tx:
+        entry = tx.audit(object_type="connection", object_id=connection["id"]).items[0]
+    assert (entry.action, entry.actor) == ("connection.tested", "acme-user")
+
+
+def test_a_carrier_that_cannot_be_asked_changes_no_status(client, telnyx, box):
+    one = f"/v1/voip-connections/{telnyx.created(client)['id']}"
+    box.fail("telnyx", "*", Fault.status(500))
+
+    answer = client.post(f"{one}/test")
+
+    assert (answer.status_code, answer.json()["status"]) == (200, "fail")
+    assert answer.json()["checks"]["credentials_valid"] is None
+    assert client.get(one).json()["status"] == "connected"
 
 
 # --- numbers ---------------------------------------------------------------------------------------------------------

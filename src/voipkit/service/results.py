@@ -37,14 +37,14 @@ NumberOutcome = ImportStatus | Literal["taken"]
 
 
 class ConnectionTest(Model):
-    """A credential test before anything is saved, and the evidence of it.
+    """A test of credentials, and the evidence of it where they are not saved yet.
 
     Attributes:
         status: ``pass`` or ``fail``, as of ``test``.
         test: What was found out.
-        evidence: The signed token, or None when the test did not pass.
+        evidence: The signed token; None when the test did not pass, and of `ConnectionService.retest`.
         verification_evidence_id: The token's UUID, which `ConnectionService.create` takes in its place.
-        suggested_connection_name: Such as "Telnyx: Acme Main (+15550001234)"; None when the test did not pass.
+        suggested_connection_name: Such as "Telnyx: Acme Main (+15550001234)"; None in the same cases.
         suggested_connection_name_inferred: True when the name was read from the account.
     """
 

@@ -23,6 +23,7 @@ __all__ = [
     "NameAnswer",
     "NumberAnswer",
     "ProviderAnswer",
+    "RetestAnswer",
     "TestAnswer",
     "VerificationAnswer",
     "VersionAnswer",
@@ -102,39 +103,41 @@ class Verdicts(Answer):
     outbound_authorized: bool | None
 
 
-class TestAnswer(Answer):
-    """Outcome of a credential test.
+class RetestAnswer(Answer):
+    """Outcome of a test of a connection's credentials.
 
     Attributes:
-        verification_evidence_id: Give it to create or update; null when the test did not pass.
-        evidence: The signed token of that id, which may be given in its place.
-        suggested_connection_name: Null when the test did not pass.
         checks: The answers.
         details: What they are derived from.
     """
 
-    __test__ = False  # not a test case of pytest
-
     status: Literal["pass", "fail"]
-    verification_evidence_id: str | None
-    evidence: str | None
-    suggested_connection_name: str | None
-    suggested_connection_name_inferred: bool
     checks: Verdicts
     details: tuple[CheckAnswer, ...]
 
     @classmethod
     def of_test(cls, found: ConnectionTest) -> Self:
         """Build the answer from the service's."""
-        return cls(
-            status=found.status,
-            verification_evidence_id=found.verification_evidence_id,
-            evidence=found.evidence,
-            suggested_connection_name=found.suggested_connection_name,
-            suggested_connection_name_inferred=found.suggested_connection_name_inferred,
-            checks=Verdicts.of(found.test),
-            details=tuple(CheckAnswer.of(check) for check in found.test.checks),
-        )
+        shown = {name: getattr(found, name) for name in cls.model_fields.keys() - {"checks", "details"}}
+        details = tuple(CheckAnswer.of(check) for check in found.test.checks)
+        return cls(**shown, checks=Verdicts.of(found.test), details=details)
+
+
+class TestAnswer(RetestAnswer):
+    """Outcome of a test of credentials that are not saved yet.
+
+    Attributes:
+        verification_evidence_id: Give it to create or update; null when the test did not pass.
+        evidence: The signed token of that id, which may be given in its place.
+        suggested_connection_name: Null when the test did not pass.
+    """
+
+    __test__ = False  # not a test case of pytest
+
+    verification_evidence_id: str | None
+    evidence: str | None
+    suggested_connection_name: str | None
+    suggested_connection_name_inferred: bool
 
 
 class NameAnswer(Answer):

@@ -19,6 +19,7 @@ from voipkit.web.answers import (
     ImportAnswer,
     NameAnswer,
     NumberAnswer,
+    RetestAnswer,
     TestAnswer,
     WarningAnswer,
 )
@@ -208,6 +209,19 @@ async def delete_connection(
         media_type="application/json",
         headers={"Preference-Applied": "return=representation"},
     )
+
+
+@routes.post(
+    "/{connection_id}/test",
+    responses=examples.problems(404) | examples.answered(200, examples.RETESTED) | examples.with_carrier(),
+)
+async def test_connection(call: Asked, connection_id: ConnectionId) -> RetestAnswer:
+    """Test a saved connection again: its `status` becomes `connected` or `error`.
+
+    Use it when something was put right at the carrier. Refused credentials are an answer, and no evidence is made.
+    Where the carrier could not be asked, the connection's status stays as it was.
+    """
+    return RetestAnswer.of_test(await call.carried(call.service.retest, connection_id, actor=call.actor))
 
 
 @routes.post(

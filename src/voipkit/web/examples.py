@@ -57,6 +57,11 @@ TESTED = {
     "checks": {"credentials_valid": True, "inbound_reachable": True, "outbound_authorized": True},
     "details": [],
 }
+RETESTED = {
+    "status": "fail",
+    "checks": {"credentials_valid": True, "inbound_reachable": True, "outbound_authorized": False},
+    "details": [_CHECK],
+}
 NAMED = {"suggested_connection_name": "Telnyx: Acme Main", "suggested_connection_name_inferred": True}
 CONNECTION = {
     "id": 5,
