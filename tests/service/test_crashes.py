@@ -264,3 +264,43 @@ def test_jobs(database, kind):
         assert len(world.writes()) == (3 if kind == "import" else 0)
 
     assert at_every_step(database, prepare, check) >= 8
+
+
+@pytest.mark.parametrize("kind", ["import", "verify"])
+def test_jobs_that_are_cancelled_after_the_crash(database, kind):
+    """Nothing more is begun: the carrier is written to only where an import was under way already."""
+
+    def prepare(world):
+        connection = world.desk.connect()
+        world.fresh = world.desk.bought(3)
+        world.before = world.routed()
+        if kind == "import":
+            job = world.service.start_import("acme", connection.id, world.fresh)
+        else:
+            world.desk.imported(connection, world.fresh)
+            job = world.service.start_verification("acme", connection.id)
+        world.box.clear()
+        return "run_job", ("acme", job.id), {}
+
+    def check(world, method, args, kwargs):
+        with world.store.transaction("acme", read_only=True) as tx:
+            under_way = any(operation.step == "write" for operation in tx.operations())
+        cancelled = world.service.cancel_job(*args)
+        asked = len(world.box.requests)
+        world.clock.turn(minutes=6)
+        world.recover()
+
+        ended = world.service.job(*args)
+        assert (ended.status, ended.settled) == (cancelled.status, 3)
+        assert ended.finished_at is not None
+        if not under_way:
+            assert len(world.box.requests) == asked, "something was begun after the cancellation"
+        assert set(world.writes().values()) <= {1}
+        if kind == "import":
+            done = {item.number for item in world.service.job_items(*args).items if item.status == "done"}
+            assert done == {number.number for number in world.service.numbers("acme").items}
+            assert done == {number for number, target in world.routed().items() if target != world.before[number]}
+        else:
+            assert world.box.writes == []
+
+    assert at_every_step(database, prepare, check) >= 8

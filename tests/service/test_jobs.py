@@ -10,6 +10,7 @@ import pytest
 
 from tests.service import reopening
 from voipkit.errors import IdempotencyConflict, InvalidField, JobInterrupted, ObjectNotFound
+from voipkit.models import NewOperation
 from voipkit.sandbox import Fault
 from voipkit.service import jobs
 
@@ -74,6 +75,83 @@ def test_a_cancelled_job_begins_nothing_more(desk, service, connection):
     assert service.run_job("acme", job.id) == cancelled
     assert len(service.numbers("acme").items) == 3
     assert service.cancel_job("acme", job.id) == cancelled
+
+
+def claimed_by_a_dead_worker(desk, service, job):
+    with desk.store.transaction("acme") as tx:
+        tx.claim_items(job.id, "dead", limit=500, at=desk.clock(), lease_until=desk.clock() + 5 * service._shop.lease)
+
+
+@pytest.mark.parametrize("kind", ["import", "verify"])
+def test_what_a_dead_worker_had_claimed_of_a_cancelled_job_is_not_begun(desk, service, connection, kind):
+    fresh = desk.bought(3)
+    if kind == "import":
+        job = service.start_import("acme", connection.id, fresh)
+    else:
+        desk.imported(connection, fresh)
+        job = service.start_verification("acme", connection.id)
+    desk.box.clear()
+    claimed_by_a_dead_worker(desk, service, job)
+    assert dict(service.cancel_job("acme", job.id).counts) == {"claimed": 3}
+
+    desk.clock.turn(minutes=11)
+    service.recover()
+
+    ended = service.job("acme", job.id)
+    assert (ended.status, dict(ended.counts), ended.finished_at is None) == ("cancelled", {"cancelled": 3}, False)
+    assert [item.result for item in service.job_items("acme", job.id).items] == [None] * 3
+    assert desk.box.requests == []
+    assert service.recover().jobs == ()
+
+
+def test_of_a_cancelled_job_what_an_import_had_done_counts(desk, service, connection):
+    """The worker imported one number and died before it could say so; another had been imported before the job."""
+    old, done, left = desk.bought(3)
+    desk.imported(connection, [old])
+    desk.clock.turn(minutes=1)
+    job = service.start_import("acme", connection.id, [old, done, left])
+    claimed_by_a_dead_worker(desk, service, job)
+    (imported,) = desk.imported(connection, [done])
+    service.cancel_job("acme", job.id)
+    desk.box.clear()
+
+    desk.clock.turn(minutes=11)
+    service.recover()
+
+    items = {item.number: item for item in service.job_items("acme", job.id).items}
+    assert {number: item.status for number, item in items.items()} == {
+        old: "cancelled", done: "done", left: "cancelled",
+    }  # fmt: skip
+    assert items[done].result["id"] == imported.id
+    assert desk.box.requests == []
+
+
+def test_a_worker_that_waits_begins_nothing_once_its_job_is_cancelled(desk, service, connection, monkeypatch):
+    """Another import is at the number, so the worker waits; in the meantime the job is cancelled."""
+    (number,) = desk.bought(1)
+    job = service.start_import("acme", connection.id, [number])
+    moment = desk.clock()
+    with desk.store.transaction("acme") as tx:
+        other = tx.begin_operation(
+            NewOperation(
+                kind="import", step="plan", connection_id=connection.id, data={"numbers": [number], "key": None},
+                worker="other", lease_until=moment + 9 * service._shop.lease, created_at=moment,
+            )
+        )  # fmt: skip
+
+    def cancelled_meanwhile(_seconds):
+        service.cancel_job("acme", job.id)
+        with desk.store.transaction("acme") as tx:
+            tx.finish_operation(other.id, worker="other")
+        monkeypatch.undo()
+
+    monkeypatch.setattr(jobs.time, "sleep", cancelled_meanwhile)
+    desk.box.clear()
+
+    jobs.batch(service._shop, "acme", job.id, "waiting")
+
+    assert dict(service.job("acme", job.id).counts) == {"cancelled": 1}
+    assert desk.box.writes == []
 
 
 @pytest.mark.usefixtures("small_batches")

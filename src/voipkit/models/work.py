@@ -109,13 +109,13 @@ class ItemResult(Model):
 
     Attributes:
         item_id: The item.
-        status: ``done`` or ``failed``.
-        result: As JSON values; never a secret.
+        status: ``done``, ``failed`` or ``cancelled``.
+        result: As JSON values, never a secret; None of an item that was not begun.
     """
 
     item_id: int
-    status: Literal["done", "failed"]
-    result: Mapping[str, Any] = Field(default_factory=dict)
+    status: Literal["done", "failed", "cancelled"]
+    result: Mapping[str, Any] | None = Field(default_factory=dict)
 
 
 # --- operations ------------------------------------------------------------------------------------------------------

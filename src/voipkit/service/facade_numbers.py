@@ -201,7 +201,10 @@ class NumberOperations:
         return jobs.items(self._shop, org_id, job_id, limit, cursor)
 
     def cancel_job(self, org_id: str, job_id: int, *, actor: str | None = None) -> Job:
-        """Give up what a job has not begun; what is under way ends by itself.
+        """Give up what a job has not begun; a batch that a worker is at ends by itself.
+
+        Where that worker is dead, `recover` settles its batch once the claim has run out: what an import did counts,
+        and the rest is cancelled.
 
         Args:
             org_id: The tenant.

@@ -1,7 +1,8 @@
 """Bulk work: thousands of numbers imported or verified, in batches, by any executor.
 
 A job's items are claimed in batches, each by a worker with a name of its own, and settled together. A worker that dies
-holds its claim until it runs out, then another takes it; what was written at the carrier is found ``unchanged``.
+holds its claim until it runs out, then another takes it; what was written at the carrier is found ``unchanged``. Of a
+cancelled job, the other only settles it.
 What is submitted to an executor is a `_Unit`: ids, and a callable that makes a service where the work is done.
 """
 
@@ -272,12 +273,15 @@ def batch(shop: Shop, org_id: str, job_id: int, worker: str) -> int:
         if claimed:
             time.sleep(_GLANCE)
             recovery.finish(shop, limit=100)  # what holds them up may be the operation of a dead process
+            job = get(shop, org_id, job_id)  # it may have been cancelled meanwhile
     return settled
 
 
 def _results(shop: Shop, job: Job, claimed: Sequence[JobItem]) -> list[ItemResult]:
     """Do items, and say what came of them; one that another operation is at has no result yet."""
     try:
+        if job.status == "cancelled":
+            return _given_up(shop, job, claimed)
         return _imported(shop, job, claimed) if job.kind == "import" else _verified(shop, job, claimed)
     except OperationInProgress:
         return []
@@ -329,6 +333,45 @@ def _verification(item: JobItem, found: tuple[PhoneNumber, NumberVerification] |
     number, seen = found
     failures = [check.code for check in seen.failures]
     result = {"id": number.id, "outcome": seen.status, "code": f"verify.{seen.status}", "failures": failures}
+    return ItemResult(item_id=item.id, status="done", result=result)
+
+
+# --- cancelled --------------------------------------------------------------------------------------------------------
+
+
+def _given_up(shop: Shop, job: Job, claimed: Sequence[JobItem]) -> list[ItemResult]:
+    """Settle what a dead worker had claimed of a cancelled job. Nothing is begun, but what an import did counts.
+
+    An import that is still written down has no result yet: `recovery` finishes it, or takes it back.
+    """
+    with shop.store.transaction(job.org_id, read_only=True) as tx:
+        under_way = {  # first: one that ends after this has left its traces below
+            number for operation in tx.operations() if operation.kind == importing.KIND
+            for number in operation.data["numbers"]
+        }  # fmt: skip
+        settled = [item for item in claimed if job.kind != "import" or item.number not in under_way]
+        own = tx.numbers_named([item.number for item in settled]) if job.kind == "import" else ()
+        done = {record.number: record for record in own if _imported_by(tx, job, record)}
+    return [_left(item, done.get(item.number)) for item in settled]
+
+
+def _imported_by(tx: StoreTransaction, job: Job, record: PhoneNumber) -> bool:
+    """Say whether a number was imported through the job's connection since the job began."""
+    if record.voip_connection_id != job.connection_id or record.updated_at < job.created_at:
+        return False
+    versions = tx.versions(record.id, limit=100).items
+    return any(each.action == "number.imported" and each.created_at >= job.created_at for each in versions)
+
+
+def _left(item: JobItem, record: PhoneNumber | None) -> ItemResult:
+    if record is None:
+        return ItemResult(item_id=item.id, status="cancelled", result=None)
+    if record.status == "failed":
+        unsure = "The job was cancelled, and it is not known whether the carrier routes the number here."
+        result = {"id": record.id, "outcome": "failed", "code": "import.unknown", "message": unsure}
+        return ItemResult(item_id=item.id, status="failed", result={**result, "fix": "Import it again."})
+    message = "It had been imported when the job was cancelled."
+    result = {"id": record.id, "outcome": "imported", "code": "import.imported", "message": message, "fix": None}
     return ItemResult(item_id=item.id, status="done", result=result)
 
 

@@ -379,7 +379,7 @@ class _Jobs(Protocol):
         """
 
     def cancel_job(self, job_id: int, *, at: datetime) -> Job:
-        """Cancel what is pending; what a worker has claimed it may still settle. A finished job stays as it is.
+        """Cancel what is pending; what is claimed can still be claimed anew and settled. A finished job stays as it is.
 
         Raises:
             StoreNotFound: The tenant has none of that id.

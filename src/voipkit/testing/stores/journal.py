@@ -200,3 +200,18 @@ class JournalTests(StoreTestsBase):
         with store.transaction("a") as tx:
             assert tx.cancel_job(idle.id, at=T0).finished_at == T0
         assert store.unfinished_jobs(at=T0 + MINUTE * 9) == ()
+
+    def test_of_a_cancelled_job_a_claim_that_ran_out_can_be_given_up(self, store: Store) -> None:
+        """Another worker takes it, and settles it as cancelled; only then the job has ended."""
+        job = self.job(store, 2)
+        with store.transaction("a") as tx:
+            tx.claim_items(job.id, "w1", limit=1, at=T0, lease_until=T0 + MINUTE)
+            tx.cancel_job(job.id, at=T0)
+        assert [j.id for j in store.unfinished_jobs(at=T0 + MINUTE)] == [job.id]
+        with store.transaction("a") as tx:
+            (item,) = tx.claim_items(job.id, "w2", limit=9, at=T0 + MINUTE, lease_until=T0 + MINUTE * 2)
+            given_up = [ItemResult(item_id=item.id, status="cancelled", result=None)]
+            assert tx.settle_items(job.id, "w2", given_up, at=T0 + MINUTE) == 1
+            ended = tx.job(job.id)
+            assert (ended.status, ended.finished_at, ended.counts) == ("cancelled", T0 + MINUTE, {"cancelled": 2})
+            assert [i.result for i in tx.job_items(job.id).items] == [None, None]
