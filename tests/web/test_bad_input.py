@@ -145,6 +145,31 @@ def test_a_wrong_body_is_refused(case, client, things):
     assert things["credentials"]["api_key"] not in answer.text
 
 
+@pytest.mark.parametrize(
+    ("numbers", "named"),
+    [
+        (["555-1234"], ["numbers[0]"]),
+        (["1", None], ["numbers[0]", "numbers[1]"]),
+        (["+15550001234", "1"], ["numbers[1]"]),
+        ([], ["numbers"]),
+    ],
+)
+def test_of_wrong_numbers_each_is_named_once_and_nothing_else(numbers, named, client, things):
+    answer = client.post(IMPORT.format(**things), json={"numbers": numbers})
+
+    assert answer.status_code == 422
+    assert [error["field"] for error in answer.json()["errors"]] == named
+    assert answer.json()["detail"] == f"The body is wrong at: {', '.join(named)}."
+
+
+def test_too_many_numbers_are_told_how_many_there_may_be(client, things):
+    answer = client.post(IMPORT.format(**things), json={"numbers": [f"+1555{n:07}" for n in range(10_001)]})
+
+    (error,) = answer.json()["errors"]
+    assert (answer.status_code, error["field"], error["code"]) == (422, "numbers", "too_long")
+    assert error["problem"] == "List should have at most 10000 items, not 10001"
+
+
 RAW = {
     "invalid JSON": (b'{"provider": "telnyx",', "application/json", 400, "invalid_json"),
     "no body": (b"", "application/json", 400, "invalid_json"),

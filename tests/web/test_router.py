@@ -73,6 +73,22 @@ def test_the_router_takes_a_prefix(service):
         assert client.get("/api/phones/v1/voip-connections/5").json()["code"] == "object_not_found"
 
 
+@pytest.mark.parametrize("prefix", ["", "/api/phones"])
+def test_a_method_that_a_path_has_not_is_told_which_it_has(service, prefix):
+    app = FastAPI()
+    app.include_router(create_router(service, authenticate=lambda: "me", tenant=lambda: "acme"), prefix=prefix)
+    paths = {path: {method.upper() for method in methods} for path, methods in app.openapi()["paths"].items()}
+    with client_of(app) as client:
+        for path, methods in paths.items():
+            word = path.endswith(("-connections/test", "/suggest-name"))  # where other paths have a connection's id
+            for other in {"PUT", "OPTIONS"} if word else {"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"} - methods:
+                answer = client.request(other, path.format(connection_id=1, phone_number_id=1))
+                assert answer.status_code == 405, (other, path)
+                assert set(answer.headers["allow"].split(", ")) == methods, (other, path)
+
+    assert max(len(methods) for methods in paths.values()) >= 4
+
+
 def test_two_routers_in_one_application_stay_apart(service, box):
     app = FastAPI()
     for org in ("acme", "globex"):

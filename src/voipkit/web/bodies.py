@@ -24,7 +24,7 @@ from pydantic import (
     ValidationError,
 )
 from pydantic.alias_generators import to_camel
-from pydantic_core import PydanticCustomError, from_json
+from pydantic_core import ErrorDetails, PydanticCustomError, from_json
 from starlette.requests import ClientDisconnect
 
 from voipkit.models import OnConflict, RouteKind
@@ -173,7 +173,7 @@ class ImportNumbers(Body):
         dry_run: Plan only; nothing is written, here or at the carrier.
     """
 
-    numbers: Annotated[tuple[E164, ...], Field(min_length=1, max_length=MOST_NUMBERS)]
+    numbers: Annotated[list[E164], Field(min_length=1, max_length=MOST_NUMBERS)]
     route: RouteGiven | None = None
     on_conflict: OnConflict = "refuse"
     dry_run: StrictBool = False
@@ -340,9 +340,18 @@ def _validated(model: type[B], given: dict[str, Any]) -> B:
         return model.model_validate(given)
     except ValidationError as error:
         entries = error.errors(include_input=False, include_url=False, include_context=False)
-        fields = tuple(_field(_shown(model, entry["loc"]), entry["msg"], entry["type"]) for entry in entries[:100])
+        fields = tuple(
+            _field(_shown(model, entry["loc"]), entry["msg"].replace(" after validation", ""), entry["type"])
+            for entry in _meant(entries)[:100]
+        )
     named = ", ".join(list(dict.fromkeys(field.field for field in fields))[:5])
     raise Refused(422, "invalid_field", f"The body is wrong at: {named}.", fields=fields)
+
+
+def _meant(entries: list[ErrorDetails]) -> list[ErrorDetails]:
+    """Leave out that a list is too short where its items are wrong: pydantic has counted only the good ones."""
+    within = {entry["loc"][:-1] for entry in entries}
+    return [entry for entry in entries if entry["type"] != "too_short" or entry["loc"] not in within]
 
 
 def _shown(model: type[Body], steps: tuple[int | str, ...]) -> str:

@@ -17,6 +17,8 @@ from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
+from starlette.types import Receive, Scope, Send
 
 from voipkit import errors
 from voipkit.errors import VoipkitError
@@ -240,8 +242,24 @@ def _section(problem: errors.FieldProblem, code: str) -> FieldError:
 # --- the route -------------------------------------------------------------------------------------------------------
 
 
+_METHODS: dict[str, set[str]] = {}  # of each path, as the routes have it
+
+
 class ProblemRoute(APIRoute):
     """A route whose voipkit errors become problem details; what the host raises is the host's."""
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **more: Any) -> None:
+        super().__init__(path, endpoint, **more)
+        _METHODS.setdefault(path, set()).update(self.methods or ())
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request; a method that the path has not is refused with all that it has (RFC 9110, 15.5.6).
+
+        Starlette names those of this one route, and each of our routes has one.
+        """
+        if scope["method"] not in (self.methods or ()):
+            raise HTTPException(405, headers={"Allow": ", ".join(sorted(_METHODS[self.path]))})
+        await super().handle(scope, receive, send)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Wrap FastAPI's handler."""
