@@ -485,6 +485,15 @@ def _names(node: ast.AST) -> Iterator[str]:
         yield node.target.id
 
 
+# --- the service -----------------------------------------------------------------------------------------------------
+
+
+def _warnings() -> str:
+    from voipkit.service.warnings import CODES
+
+    return _table(("Code", "What was seen", "What to do"), [(f"`{code}`", *told) for code, told in CODES.items()])
+
+
 # --- the HTTP API ----------------------------------------------------------------------------------------------------
 
 
@@ -553,6 +562,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "contract": _contract,
     "mutations": _mutations,
     "layers": _layers,
+    "warnings": _warnings,
     "http-reference": _http_reference,
     "http-problems": _http_problems,
     "coverage": _coverage,

@@ -218,6 +218,19 @@ def test_the_same_key_is_the_same_job(desk, service, connection):
     assert [each.id for each in service.jobs("acme").items] == [job.id]
 
 
+def test_items_are_read_page_by_page(desk, service, connection):
+    fresh = desk.bought(5)
+    job = service.start_import("acme", connection.id, fresh)
+
+    seen, cursor, pages = [], None, 0
+    while pages == 0 or cursor:
+        page = service.job_items("acme", job.id, limit=2, cursor=cursor)
+        seen += [item.number for item in page.items]
+        cursor, pages = page.next_cursor, pages + 1
+
+    assert (seen, pages) == (fresh, 3)
+
+
 def test_wrong_arguments_begin_nothing(desk, service, connection):
     with pytest.raises(InvalidField):
         service.start_import("acme", connection.id, ["0100"])

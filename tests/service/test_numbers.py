@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from tests.service.conftest import Desk
@@ -12,7 +14,9 @@ from voipkit.errors import (
     StateConflict,
     TransferRefused,
 )
+from voipkit.models import Check, NewPhoneNumber
 from voipkit.sandbox import Fault
+from voipkit.service.warnings import CODES
 
 
 @pytest.fixture
@@ -309,3 +313,31 @@ def test_a_trial_account_is_told(desk, service):
     twilio = desk.connect(carrier="twilio")
 
     assert service.warnings("acme", twilio.id).counts.get("connection.trial") == 1
+
+
+def test_every_code_of_the_table_is_given_by_something(desk, service, connection, clock):
+    """And nothing else: docs/service.md shows the table."""
+    moment = clock()
+    checks = [
+        Check(name="Any", direction="account", status=status, code=code, message="Look.")
+        for status, code in (("fail", "x.a"), ("warn", "x.b"), ("warn", "x.trial"))
+    ]
+    service.update("acme", connection.id, **desk.account(), evidence=desk.evidence())
+    clock.turn(hours=20)
+    stale = desk.connect()
+    wrong = {"verification_failed": "failed", "import_failed": "unverified", "unverified": "unverified"}
+    with desk.store.transaction("acme") as tx:
+        tx.update_connection(connection.id, status="error", checks=tuple(checks))
+        tx.update_connection(stale.id, last_tested_at=moment - timedelta(days=31))
+        tx.add_numbers([
+            NewPhoneNumber(
+                number=f"+1212555010{n}", voip_connection_id=stale.id, voip_verification_status=status,
+                status="failed" if name == "import_failed" else "provisioning", created_at=moment, updated_at=moment,
+            )
+            for n, (name, status) in enumerate(wrong.items())
+        ])  # fmt: skip
+
+    found = service.warnings("acme")
+
+    assert {warning.code for warning in found.warnings} == set(CODES) == set(found.counts)
+    assert all(warning.message and warning.fix for warning in found.warnings)

@@ -347,7 +347,7 @@ class Warning_(Model):  # noqa: N801 - `Warning` is Python's own
     """Something that works now but wants attention.
 
     Attributes:
-        code: Stable and dotted, such as ``connection.test_stale``.
+        code: Stable and dotted, such as ``connection.test_stale``; docs/service.md lists them.
         message: What was seen.
         fix: What to do, or None.
         connection_id: The connection that it is about, or None.
