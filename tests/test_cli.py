@@ -898,22 +898,51 @@ class TestSandboxCommand:
             process.kill()
             process.communicate()
 
-    def test_what_it_prints_can_be_pasted(self, monkeypatch):
-        seen = {}
+    @pytest.fixture
+    def announced(self, monkeypatch):
+        """What it prints while it serves; it ends by itself."""
+        monkeypatch.setattr(local, "_until_interrupted", lambda: None)
+        return lambda *arguments: run("sandbox", "--port", "0", *arguments)
 
-        def use_it(box, url, **options):
-            announce(box, url, **options)
+    @pytest.mark.parametrize("columns", ["80", "120"])
+    def test_it_fits_a_screen(self, announced, monkeypatch, columns):
+        """One line a carrier: what to type for its keys, and where its API is."""
+        monkeypatch.setenv("COLUMNS", columns)
+        text = announced().stdout
+        assert all(len(line) <= 80 for line in text.splitlines())
+        assert len(text.splitlines()) <= 14
+        (url,) = re.findall(r"^Sandbox at (\S+)", text)
+        box = Sandbox()
+        lines = dict(re.findall(r"^ *voipkit sandbox (\w+) +(\S+)$", text, re.MULTILINE))
+        assert lines.keys() == set(CARRIERS)
+        for carrier, base in lines.items():
+            simulator = getattr(box, carrier)
+            assert base == f"{url}/{simulator.host}"
+            assert simulator.product(simulator.host) is not None
+        assert not [value for value in variables(box).values() if len(value) > 12 and value in text]
 
-        announce = local._announce
-        monkeypatch.setattr(local, "_announce", use_it)
-        monkeypatch.setattr(local, "_until_interrupted", lambda: seen.update(up=True))
-        text = run("sandbox", "--port", "0").stdout
-        assert seen == {"up": True}
+    @pytest.mark.parametrize("carrier", [*CARRIERS, "--verbose"])
+    def test_what_it_prints_can_be_pasted(self, announced, carrier):
+        text = announced(carrier).stdout
         exports = dict(re.findall(r"export (VOIPKIT_\w+)=(\S+)", text))
-        assert set(exports) == {"VOIPKIT_BASE_URL", *variables(Sandbox())}
-        for code in re.findall(r"carrier = (open_provider.*)", text):
-            carrier = eval(code, {"open_provider": registry.open_provider, "HttpOptions": voipkit.HttpOptions})
-            carrier.close()
+        wanted = variables(Sandbox()) if carrier == "--verbose" else {
+            name for name in variables(Sandbox()) if name.startswith(f"VOIPKIT_{carrier.upper()}_")
+        }  # fmt: skip
+        assert set(exports) == {"VOIPKIT_BASE_URL", *wanted}
+        codes = re.findall(r"carrier = (open_provider.*)", text)
+        assert len(codes) == (len(CARRIERS) if carrier == "--verbose" else 1)
+        for code in codes:
+            opened = eval(code, {"open_provider": registry.open_provider, "HttpOptions": voipkit.HttpOptions})
+            opened.close()
+
+    def test_a_named_carrier_is_the_only_one_in_the_json(self, announced):
+        assert json.loads(announced("telnyx", "--json").stdout)["accounts"].keys() == {"telnyx"}
+        assert json.loads(announced("--json").stdout)["accounts"].keys() == set(CARRIERS)
+
+    def test_a_carrier_that_is_not_simulated(self, announced):
+        result = announced("manual")
+        assert result.exit_code == 2
+        assert "telnyx" in result.stderr
 
     def test_a_taken_port(self, url):
         result = run("sandbox", "--port", url.rpartition(":")[2])

@@ -137,6 +137,9 @@ def _has(box: Sandbox, carrier: str) -> bool:
 
 
 def sandbox(
+    name: Annotated[
+        str | None, typer.Argument(metavar="[CARRIER]", help="Show this carrier's keys, and code to paste.")
+    ] = None,
     *,
     port: Annotated[int, typer.Option(min=0, max=65535, metavar="PORT", help="0 takes a free one.")] = 8080,
     incident: Annotated[
@@ -153,25 +156,40 @@ def sandbox(
     list_incidents: Annotated[
         bool, typer.Option("--list-incidents", help="Show the incidents and the trunk's scenarios, and stop.")
     ] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Show that of every carrier.")] = False,
     as_json: AsJson = False,
 ) -> int:
     """Run simulated carriers on this machine.
 
-    They listen on the loopback interface until Ctrl-C. Their credentials are made up and no secret.
+    They listen on the loopback interface until Ctrl-C. Their credentials are made up and no secret, and the same each
+    time.
     """
     if list_incidents:
         _show_incidents(as_json=as_json)
         return OK
     box = _prepared(incident or [], numbers)
+    shown = _chosen(box, name)
     with contextlib.ExitStack() as running:
         trunk = running.enter_context(_trunk(sip_scenario, sip_port)) if sip else None
         try:
             url = running.enter_context(box.serve(port, latency=latency))
         except OSError as error:
             raise _taken(f"Port {port}", "--port", error) from None
-        _announce(box, url, trunk=trunk, as_json=as_json)
+        if as_json:
+            _emit(box, url, shown, trunk)
+        else:
+            _announce(box, url, shown, trunk, pasteable=verbose or name is not None)
         _until_interrupted()
     return OK
+
+
+def _chosen(box: Sandbox, name: str | None) -> tuple[ProviderInfo, ...]:
+    carriers = simulated(box)
+    chosen = tuple(info for info in carriers if name in (None, info.id))
+    if not chosen:
+        known = ", ".join(info.id for info in carriers)
+        raise ConfigurationError(f"No carrier '{name}' is simulated.", fix=f"Choose from: {known}.")
+    return chosen
 
 
 @contextlib.contextmanager
@@ -231,45 +249,70 @@ def _show_incidents(*, as_json: bool) -> None:
     output.show_table(("SIP trunk, --sip-scenario", "what it does"), scenarios, prose=("what it does",))
 
 
-def _announce(box: Sandbox, url: str, *, trunk: SipPeer | None, as_json: bool) -> None:
-    """Say how to use it, ready to be pasted."""
-    accounts = {
-        info.id: {"credentials": box.credentials(info.id), "sip_config": box.sip_config(info.id)}
-        for info in simulated(box)
-    }
-    if as_json:
-        # one line: a reader need not wait for the end
-        output.emit_line({"url": url, "accounts": accounts, **({"sip": _trunk_facts(trunk)} if trunk else {})})
-    else:
-        output.line(Text.assemble(("Sandbox at ", ""), (url, "bold green"), "  (Ctrl-C stops it)"))
-        output.line()
-        output.line("For voipkit's own commands, in another shell:", "dim")
-        output.line(f"  export VOIPKIT_BASE_URL={url}")
-        for info in simulated(box):
-            for name, value in _variables(info, accounts[info.id]):
-                output.line(f"  export {name}={shlex.quote(value)}")
-        for carrier, account in accounts.items():
-            output.line()
-            output.line("In Python:", "dim")
-            sip = f", sip_config={account['sip_config']!r}" if account["sip_config"] else ""
-            output.line("  from voipkit import HttpOptions, open_provider")
-            output.line(
-                f"  carrier = open_provider({carrier!r}, {account['credentials']!r}{sip}, "
-                f"http=HttpOptions(base_url={url!r}))"
-            )
-        if trunk:
-            output.line()
-            script = trunk.scenario
-            output.line(Text.assemble("SIP trunk: ", (script.name, "bold green"), f". {script.summary}"))
-            for fact, known in _trunk_facts(trunk).items():
-                output.line(f"  {fact}: {known}")
-            output.line("To ask it, in another shell:", "dim")
-            output.line(
-                f"  VOIPKIT_SIP_PASSWORD={trunk.account.password} voipkit sip credentials "
-                f"{trunk.host}:{trunk.port('udp')} --username {trunk.account.username} --domain trunk.test "
-                "--transport udp --allow-private --trace"
-            )
+def _emit(box: Sandbox, url: str, carriers: tuple[ProviderInfo, ...], trunk: SipPeer | None) -> None:
+    """Print what a program needs, in one line: its reader need not wait for the end."""
+    accounts = {info.id: _account(box, info) for info in carriers}
+    output.emit_line({"url": url, "accounts": accounts, **({"sip": _trunk_facts(trunk)} if trunk else {})})
     output.flush()
+
+
+def _announce(
+    box: Sandbox, url: str, carriers: tuple[ProviderInfo, ...], trunk: SipPeer | None, *, pasteable: bool
+) -> None:
+    """Say how to use it: in a screen, or with keys and code that are ready to be pasted."""
+    output.line(Text.assemble(("Sandbox at ", ""), (url, "bold green"), "  (Ctrl-C stops it)"))
+    output.line()
+    if pasteable:
+        _show_accounts(box, url, carriers)
+    else:
+        _show_carriers(box, url, carriers)
+    if trunk:
+        output.line()
+        _show_trunk(trunk)
+    output.flush()
+
+
+def _show_carriers(box: Sandbox, url: str, carriers: tuple[ProviderInfo, ...]) -> None:
+    """Show a line for each; not a table, which a narrow terminal would break into blocks."""
+    widest = max(len(info.id) for info in carriers)
+    output.line(f"{'Keys, and code to paste':{widest + 16}}  Base URL of the carrier's API", "dim")
+    for info in carriers:
+        command = Text.assemble("voipkit sandbox ", (f"{info.id:{widest}}", "bold"))
+        output.line(Text.assemble(command, f"  {url}/{getattr(box, info.id).host}"))
+    output.line("--verbose shows the keys of all.", "dim")
+
+
+def _show_accounts(box: Sandbox, url: str, carriers: tuple[ProviderInfo, ...]) -> None:
+    output.line("For voipkit's own commands, in another shell:", "dim")
+    output.line(f"  export VOIPKIT_BASE_URL={url}")
+    for info in carriers:
+        for name, value in _variables(info, _account(box, info)):
+            output.line(f"  export {name}={shlex.quote(value)}")
+    output.line()
+    output.line("In Python:", "dim")
+    output.line("  from voipkit import HttpOptions, open_provider")
+    for info in carriers:
+        account = _account(box, info)
+        sip = f", sip_config={account['sip_config']!r}" if account["sip_config"] else ""
+        given = f"{info.id!r}, {account['credentials']!r}{sip}, http=HttpOptions(base_url={url!r})"
+        output.line(f"  carrier = open_provider({given})")
+
+
+def _show_trunk(trunk: SipPeer) -> None:
+    script = trunk.scenario
+    output.line(Text.assemble("SIP trunk: ", (script.name, "bold green"), f". {script.summary}"))
+    for fact, known in _trunk_facts(trunk).items():
+        output.line(f"  {fact}: {known}")
+    output.line("To ask it, in another shell:", "dim")
+    output.line(
+        f"  VOIPKIT_SIP_PASSWORD={trunk.account.password} voipkit sip credentials "
+        f"{trunk.host}:{trunk.port('udp')} --username {trunk.account.username} --domain trunk.test "
+        "--transport udp --allow-private --trace"
+    )
+
+
+def _account(box: Sandbox, info: ProviderInfo) -> dict[str, dict[str, str]]:
+    return {"credentials": box.credentials(info.id), "sip_config": box.sip_config(info.id)}
 
 
 def _trunk_facts(trunk: SipPeer) -> dict[str, str | int]:

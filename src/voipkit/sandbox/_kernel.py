@@ -230,6 +230,11 @@ class Routes(Generic[S]):
         return None
 
     @property
+    def host(self) -> str:
+        """The host of its API; of several, the one that answers for the account."""
+        raise NotImplementedError
+
+    @property
     def operations(self) -> tuple[str, ...]:
         """Every operation name, sorted."""
         return tuple(sorted(route.operation for route in self._routes))

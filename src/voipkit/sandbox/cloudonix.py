@@ -63,6 +63,7 @@ class Cloudonix(Simulator):
     """
 
     id = "cloudonix"
+    host = HOST
     required = frozenset({"id", "uuid", "domain", "dnid"})
 
     def __init__(self, seed: int) -> None:

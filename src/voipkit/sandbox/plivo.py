@@ -62,6 +62,7 @@ class Plivo(Simulator):
     """
 
     id = "plivo"
+    host = HOST
     required = frozenset({"number", "app_id", "trunk_id", "auth_id", "api_id"})
 
     def __init__(self, seed: int) -> None:

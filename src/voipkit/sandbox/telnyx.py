@@ -54,6 +54,7 @@ class Telnyx(Simulator):
     """
 
     id = "telnyx"
+    host = "api.telnyx.com"
     # PhoneNumberDetailed.required; the first two tell one record of any kind from another.
     required = frozenset(
         {"id", "record_type", "phone_number", "country_iso_alpha2", "status", "tags", "external_pin"}

@@ -59,6 +59,7 @@ class Twilio(Simulator):
     """
 
     id = "twilio"
+    host = "api.twilio.com"
     required = frozenset({"sid", "phone_number", "account_sid", "trunk_sid", "status"})
 
     def __init__(self, seed: int) -> None:

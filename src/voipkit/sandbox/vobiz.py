@@ -55,6 +55,7 @@ class Vobiz(Simulator):
     """
 
     id = "vobiz"
+    host = HOST
     required = frozenset({"id", "account_id", "e164", "app_id", "trunk_id", "auth_id"})
 
     def __init__(self, seed: int) -> None:

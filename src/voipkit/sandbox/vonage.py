@@ -60,6 +60,7 @@ class Vonage(Simulator):
     """
 
     id = "vonage"
+    host = "rest.nexmo.com"
     required = frozenset({"country", "msisdn", "id", "count", "page", "error-code", "capabilities"})
 
     def __init__(self, seed: int) -> None:
