@@ -156,7 +156,7 @@ def sandbox(
     list_incidents: Annotated[
         bool, typer.Option("--list-incidents", help="Show the incidents and the trunk's scenarios, and stop.")
     ] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", help="Show that of every carrier.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Show every carrier's keys and code.")] = False,
     as_json: AsJson = False,
 ) -> int:
     """Run simulated carriers on this machine.
