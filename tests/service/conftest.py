@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import base64
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 import voipkit
 from voipkit.evidence import KeyRing, generate_key
 from voipkit.sandbox import Sandbox
 from voipkit.service import ConnectionService
 from voipkit.store import MemoryStore, SqlStore
+from voipkit.store.sql_tables import metadata
 
 
 class Clock:
@@ -48,6 +52,29 @@ def store(request, tmp_path):
         opened = SqlStore(request.getfixturevalue("postgres_url"))
     yield opened
     opened.close()
+
+
+def kept(store):
+    """Every byte that an SQL store keeps: SQLite's files, or PostgreSQL's rows."""
+    if store._engine.dialect.name == "sqlite":
+        return b"".join(file.read_bytes() for file in Path(store._engine.url.database).parent.glob("*.db*"))
+    with store._engine.connect() as database:
+        rows = [database.execute(text(f"SELECT * FROM {name}")).all() for name in metadata.tables]
+    return str(rows).encode()
+
+
+def found_in(content, secrets):
+    """Which secrets some bytes hold: as they are, or in base64 at any place of it."""
+    return [secret for secret in secrets if any(form in content for form in _forms(secret.encode()))]
+
+
+def _forms(secret):
+    yield secret
+    for shift in range(3):
+        encoded = base64.b64encode(b"\0" * shift + secret)
+        inner = encoded[4 if shift else 0 : -4]  # what the neighbours have no part in
+        yield inner
+        yield inner.translate(bytes.maketrans(b"+/", b"-_"))
 
 
 @pytest.fixture

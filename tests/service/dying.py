@@ -20,10 +20,12 @@ from voipkit.service import ConnectionService
 from voipkit.store import SqlStore
 
 registered = voipkit.providers()  # loaded before the fork, as is what the first request loads
-with voipkit.open_provider(
-    "telnyx", {"api_key": "KEY" + "0" * 50}, http=voipkit.HttpOptions(wire=lambda *_: (401, {}, b"{}"))
-) as warm:
-    warm.test_credentials()
+for carrier, account in (
+    ("telnyx", {"api_key": "KEY" + "0" * 50}),
+    ("twilio", {"account_sid": "AC" + "0" * 32, "auth_token": "0" * 32}),
+):
+    with voipkit.open_provider(carrier, account, http=voipkit.HttpOptions(wire=lambda *_: (401, {}, b"{}"))) as warm:
+        warm.test_credentials()
 
 
 class Doom:

@@ -12,8 +12,10 @@ from itertools import count
 
 import pytest
 
-from tests.service.conftest import Clock, Desk
+from tests.service.conftest import Clock, Desk, found_in, kept
+from tests.service.test_secrets import BEFORE, MARKS, OURS
 from voipkit.evidence import generate_key
+from voipkit.models import Route
 from voipkit.sandbox import Sandbox
 from voipkit.store import SqlStore
 
@@ -169,6 +171,32 @@ def test_import(database):
         assert world.routed() == world.before, "the routing before the import was lost"
 
     assert at_every_step(database, prepare, check) >= 12
+
+
+def test_import_of_numbers_whose_webhook_has_a_password(database):
+    """At no moment does a secret of a URL lie in the database; afterwards it is put back all the same."""
+
+    def prepare(world):
+        connection = world.desk.connect(carrier="twilio")
+        world.fresh = world.box.twilio.seed_numbers(2, voice_url=BEFORE)
+        world.box.clear()
+        wanted = [number.phone_number for number in world.fresh]
+        return "import_numbers", ("acme", connection.id, wanted), {
+            "route": Route.webhook(OURS), "on_conflict": "overwrite", "idempotency_key": "k",
+        }  # fmt: skip
+
+    def check(world, method, args, kwargs):
+        assert found_in(kept(world.store), MARKS) == []
+        world.recover()
+        report = getattr(world.service, method)(*args, **kwargs)
+
+        assert report.imported_count == 2
+        assert [number.voice_url for number in world.fresh] == [OURS, OURS]
+        assert found_in(kept(world.store), MARKS) == []
+        world.service.delete("acme", args[1], restore_routing=True)
+        assert [number.voice_url for number in world.fresh] == [BEFORE, BEFORE]
+
+    assert at_every_step(database, prepare, check) >= 10
 
 
 def test_verify(database):

@@ -162,4 +162,4 @@ def test_every_statement_on_a_table_names_the_tenant() -> None:
     methods = re.split(r"\n    def ", source)
     touching = {m.partition("(")[0] for m in methods if re.search(r"\b(select|update|delete)\(", m.partition('"""')[2])}
 
-    assert touching == across | {"replace_sealed"}
+    assert touching == across | {"replace_sealed", "rewrite_urls"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import pickle
+import re
 import traceback
 from pathlib import Path
 
@@ -16,8 +17,19 @@ import voipkit
 from tests.postgres import Postgres
 from voipkit.errors import SealBroken, SealKeyMissing, StoreError
 from voipkit.evidence import KeyRing, generate_key
-from voipkit.models import IssuedEvidence, NewAuditEntry, NewConnection, NewPhoneNumber, SealedCredentials
+from voipkit.models import (
+    IssuedEvidence,
+    NewAuditEntry,
+    NewConnection,
+    NewJob,
+    NewOperation,
+    NewPhoneNumber,
+    NumberSnapshot,
+    Route,
+    SealedCredentials,
+)
 from voipkit.store import MemoryStore, Sealer, SqlStore, rekey
+from voipkit.store.sealing import RekeyReport
 from voipkit.testing.stores import EVIDENCE, T0
 
 KEY, OLDER = generate_key(), generate_key()
@@ -152,6 +164,72 @@ def test_content_that_is_none_does_not_open(sealer: Sealer, sealed: SealedCreden
             sealer.open(sealed.model_copy(update={"sealed": forged}))
 
 
+# --- secrets in URLs -------------------------------------------------------------------------------------------------
+
+WEBHOOK = f"https://user:{CANARY}@hooks.example/voice?token={CANARY}"
+
+
+def test_a_url_stays_one_and_its_secrets_open_again(sealer: Sealer) -> None:
+    made = {sealer.seal_urls(WEBHOOK, org_id="a") for _ in range(50)}
+
+    assert len(made) == 50
+    for sealed in made:
+        assert re.fullmatch(r"https://user:sealed[\w.-]+@hooks\.example/voice\?sealed[\w.-]+", sealed)
+        assert CANARY not in sealed
+        assert Route.webhook(sealed).target == sealed
+        assert sealer.open_urls(sealed, org_id="a") == WEBHOOK
+
+
+@given(secret=st.text(min_size=1))
+def test_any_secret_comes_back(secret: str) -> None:
+    """Also one that looks as if it were sealed, which is sealed in its turn."""
+    sealer = Sealer(KeyRing.from_text(KEY))
+    once = f"https://h.example/?{secret}"
+    twice = sealer.seal_urls(once, org_id="a")
+
+    assert sealer.open_urls(twice, org_id="a") == once
+    assert sealer.open_urls(sealer.open_urls(sealer.seal_urls(twice, org_id="a"), org_id="a"), org_id="a") == once
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda url: url.replace("hooks.example", "evil.example"),
+        lambda url: url.replace("user:", "other:"),
+        lambda url: url.replace("/voice", "/other"),
+        lambda url: "https://user:{1}@hooks.example/voice?{0}".format(*re.findall(r"sealed[\w.-]+", url)),
+        lambda url: url[:-1],
+        lambda url: url[:-4] + "!" + url[-3:],
+        lambda url: url.partition("?")[0] + "?sealed",
+        lambda url: WEBHOOK,
+        lambda url: "https://sealed.x@hooks.example",
+    ],
+)
+def test_a_secret_of_a_url_that_was_changed_moved_or_never_sealed_does_not_open(sealer: Sealer, change) -> None:
+    """Whoever can write to the database does not make the carrier send a password elsewhere."""
+    sealed = sealer.seal_urls(WEBHOOK, org_id="a")
+    with pytest.raises(SealBroken) as caught:
+        sealer.open_urls(change(sealed), org_id="a")
+
+    ours = caught.value.with_traceback(caught.value.__traceback__.tb_next)
+    if change(sealed) != WEBHOOK:
+        text = "".join(traceback.TracebackException.from_exception(ours, capture_locals=True).format())
+        assert CANARY not in text
+    with pytest.raises(SealBroken):
+        sealer.open_urls(sealed, org_id="b")
+
+
+def test_a_url_whose_key_is_not_in_the_ring_names_it(sealer: Sealer) -> None:
+    sealed, ring = sealer.seal_urls(WEBHOOK, org_id="a"), KeyRing.from_text(f"{OLDER},{KEY}")
+
+    with pytest.raises(SealKeyMissing, match=sealer.kid):
+        Sealer(KeyRing.from_text(OLDER)).open_urls(sealed, org_id="a")
+    fresh = Sealer(ring).reseal_urls(sealed, org_id="a")
+    assert Sealer(KeyRing.from_text(OLDER)).open_urls(fresh, org_id="a") == WEBHOOK
+    assert Sealer(ring).reseal_urls(fresh, org_id="a") == fresh  # under the newest already
+    assert Sealer(ring).reseal_urls("https://u:***@h.example?***", org_id="a") == "https://u:***@h.example?***"
+
+
 # --- nothing in the database -----------------------------------------------------------------------------------------
 
 
@@ -235,6 +313,63 @@ def filled(request: pytest.FixtureRequest, sealer: Sealer, carrier, tmp_path: Pa
             tx.add_credentials(sealer.seal(carrier.credentials, carrier.sip_config, **place))
     yield store
     store.close()
+
+
+@pytest.fixture
+def routed(filled, sealer: Sealer):
+    """The same with numbers, an operation and a job that hold sealed URLs, and one number that holds none."""
+    url = sealer.seal_urls(WEBHOOK, org_id="b")
+    snapshot = NumberSnapshot(number="+15550000001", id="PN1", before={"voice_url": url}, after={"trunk": "TK1"})
+    with filled.transaction("b") as tx:
+        tx.add_numbers(
+            [NewPhoneNumber(number=f"+1555000000{n}", route=Route.webhook(url), snapshot=snapshot) for n in range(7)]
+        )
+        tx.add_numbers([NewPhoneNumber(number="+15550000009", route=Route.trunk("TK1"))])
+        data = {"planned": {"+1": snapshot.model_dump(mode="json")}, "numbers": ["+1"]}
+        tx.begin_operation(NewOperation(kind="import", step="write", data=data, worker="w", lease_until=T0))
+        tx.add_job(NewJob(kind="import", request={"route": Route.webhook(url).model_dump(mode="json")}), ["+1"])
+    return filled
+
+
+def _webhooks(store) -> set[str]:
+    with store.transaction("b", read_only=True) as tx:
+        numbers = [number for number in tx.numbers().items if number.snapshot]
+        (operation,), (job,) = tx.operations(), tx.jobs().items
+    assert (len(numbers), operation.data["numbers"], job.counts) == (7, ["+1"], {"pending": 1})
+    return {
+        *(number.route.target for number in numbers), *(number.snapshot.before["voice_url"] for number in numbers),
+        operation.data["planned"]["+1"]["before"]["voice_url"], job.request["route"]["target"],
+    }  # fmt: skip
+
+
+def test_urls_are_sealed_again_wherever_they_are(routed) -> None:
+    both, fresh = Sealer(KeyRing.from_text(f"{OLDER},{KEY}")), Sealer(KeyRing.from_text(OLDER))
+    seen: list[int] = []
+
+    def stop(resealed: int) -> None:
+        seen.append(resealed)
+        if resealed == 25 + 6:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        rekey(routed, both, batch=3, on_batch=stop)
+    assert rekey(routed, both, batch=3) == RekeyReport(both.kid, 1 + 1 + 1)
+    assert seen[-2:] == [25 + 3, 25 + 6]
+    assert {fresh.open_urls(url, org_id="b") for url in _webhooks(routed)} == {WEBHOOK}
+    assert rekey(routed, both).resealed == 0
+
+
+def test_a_url_that_does_not_open_stays_and_its_record_is_named(routed, sealer: Sealer) -> None:
+    broken = sealer.seal_urls(WEBHOOK, org_id="another")
+    with routed.transaction("b") as tx:
+        number = tx.numbers_named(["+15550000003"])[0]
+        tx.update_number(number.id, route=Route.webhook(broken))
+    report = rekey(routed, Sealer(KeyRing.from_text(f"{OLDER},{KEY}")), batch=2)
+
+    assert report.resealed == 25 + 6 + 1 + 1
+    assert [text.partition(":")[0] for text in report.failed] == [f"numbers {number.id}"]
+    assert CANARY not in report.failed[0]
+    assert broken in _webhooks(routed)
 
 
 def _kids(store) -> set[str]:

@@ -47,7 +47,7 @@ class Route(Model):
     """
 
     kind: RouteKind
-    target: str = Field(min_length=1, max_length=2048, pattern=r"^[!-~]+$")
+    target: str = Field(min_length=1, max_length=4096, pattern=r"^[!-~]+$")
     method: Literal["GET", "POST"] | None = None
 
     @model_validator(mode="after")

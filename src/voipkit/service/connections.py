@@ -24,7 +24,7 @@ from voipkit.models import (
     SealedCredentials,
 )
 from voipkit.protocols import Provider
-from voipkit.service import arguments, proofs
+from voipkit.service import arguments, proofs, veiling
 from voipkit.service.events import audited, event
 from voipkit.service.idempotency import Keyed
 from voipkit.service.results import ConnectionTest
@@ -67,7 +67,7 @@ def test(
 
 def tested_now(shop: Shop, carrier: Provider) -> CredentialTest:
     """Test what a carrier was opened with; the time is that of the service's clock."""
-    return carrier.test_credentials().model_copy(update={"tested_at": shop.now()})
+    return veiling.shown(carrier.test_credentials()).model_copy(update={"tested_at": shop.now()})
 
 
 def _suggestion(carrier: Provider) -> NameSuggestion:

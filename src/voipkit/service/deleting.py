@@ -8,18 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from voipkit.errors import ProviderError, RestoreIncomplete, Unsupported
+from voipkit.errors import ProviderError, RestoreIncomplete, SealBroken, SealKeyMissing, Unsupported
 from voipkit.models import Connection, NumberChanges, NumberImport, Operation, PhoneNumber, RoutingSnapshot
 from voipkit.protocols import Provider, SupportsRestore
 from voipkit.service import arguments, connections, operations, verifying
 from voipkit.service.events import audited, event, version
 from voipkit.service.results import DeletionReport, LeftAtCarrier
 from voipkit.service.shop import Shop
+from voipkit.service.veiling import shown, unveiled
 from voipkit.store import StoreTransaction
 
 __all__ = ["KIND", "delete", "resume"]
 
 KIND = "delete"
+_REFUSED = (ProviderError, Unsupported, RestoreIncomplete, SealBroken, SealKeyMissing)  # the connection is kept
 _NEVER = "import.unsupported"  # such as Plivo's numbers, which never come off an application again: told, not tried
 
 
@@ -38,7 +40,7 @@ def delete(shop: Shop, org_id: str, connection_id: int, restore_routing: bool, a
         return report
     try:
         return _restored_and_deleted(shop, operation, connection)
-    except (ProviderError, Unsupported, RestoreIncomplete):
+    except _REFUSED:
         with shop.store.transaction(org_id) as tx:
             tx.finish_operation(operation.id, worker=operation.worker)
         raise
@@ -57,7 +59,7 @@ def resume(shop: Shop, operation: Operation) -> bool:
         connection = connections.found(tx, operation.connection_id or 0)
     try:
         _restored_and_deleted(shop, operation, connection)
-    except (ProviderError, Unsupported, RestoreIncomplete) as error:
+    except _REFUSED as error:
         if isinstance(error, ProviderError) and error.retryable:
             raise
         with shop.store.transaction(operation.org_id) as tx:
@@ -101,7 +103,7 @@ def _restored(shop: Shop, carrier: Provider, numbers: Sequence[PhoneNumber]) -> 
         RestoreIncomplete: Some could not be put back, and may be at another try.
         Unsupported: The carrier cannot restore, and there is something to put back.
     """
-    snapshots = tuple(number.snapshot for number in numbers if number.snapshot is not None)
+    snapshots = tuple(unveiled(shop, n.org_id, n.snapshot) for n in numbers if n.snapshot is not None)
     if not snapshots:
         return {}
     if not isinstance(carrier, SupportsRestore):
@@ -115,7 +117,7 @@ def _restored(shop: Shop, carrier: Provider, numbers: Sequence[PhoneNumber]) -> 
     if failed:
         raise RestoreIncomplete(
             f"The routing of {len(failed)} numbers could not be put back, so the connection was kept: "
-            f"{results[failed[0]].message}",
+            f"{shown(results[failed[0]]).message}",
             numbers=failed,
             fix="Try again, or delete without restoring.",
         )
@@ -138,7 +140,7 @@ def _deleted(
             LeftAtCarrier(
                 number=number.number,
                 id=number.id,
-                routing=number.snapshot.after,
+                routing=shown(number.snapshot).after,
                 reason=_why(restored.get(number.number), number),
             )
             for number in numbers
@@ -165,7 +167,7 @@ def _unroute(shop: Shop, tx: StoreTransaction, numbers: Sequence[PhoneNumber], a
 def _why(result: NumberImport | None, number: PhoneNumber) -> str:
     if number.status == "released":
         return "It was released before."
-    return result.message if result is not None else "Restoring was not asked for."
+    return shown(result).message if result is not None else "Restoring was not asked for."
 
 
 def _tell(shop: Shop, connection: Connection, actor: str | None) -> None:

@@ -20,6 +20,7 @@ from voipkit.service.idempotency import keep
 from voipkit.service.import_planning import Plan, result_of
 from voipkit.service.results import NumberResult, NumbersImport
 from voipkit.service.shop import Shop
+from voipkit.service.veiling import unveiled, veiled
 
 __all__ = ["answer_of", "settle"]
 
@@ -88,13 +89,15 @@ def _changes(
 ) -> NumberChanges | None:
     """Return what an import changes of a record that stays; None where the claim says it all."""
     planned = plan.planned.get(record.number)
-    snapshot = _merged(record, planned, after)
+    earliest = unveiled(shop, record.org_id, record.snapshot)
+    merged = _merged(earliest, planned, after)
+    snapshot = veiled(shop, record.org_id, merged)
     if result.code in _UNSURE:
         return NumberChanges(
             status="failed", voip_verification_status="unverified", snapshot=snapshot, updated_at=shop.now()
         )
     fresh = record.number in plan.claimed
-    if fresh and snapshot == record.snapshot:
+    if fresh and merged == earliest:
         return None
     if fresh:
         return NumberChanges(snapshot=snapshot, updated_at=shop.now())
@@ -105,18 +108,19 @@ def _changes(
         voip_verification_status="unverified",
         voip_connection_id=connection.id,
         provider_number_id=result.id or record.provider_number_id,
-        route=plan.route,
+        route=veiled(shop, record.org_id, plan.route),
         snapshot=snapshot,
         updated_at=shop.now(),
     )
 
 
-def _merged(record: PhoneNumber, planned: NumberSnapshot | None, after: NumberSnapshot | None) -> NumberSnapshot | None:
+def _merged(
+    earliest: NumberSnapshot | None, planned: NumberSnapshot | None, after: NumberSnapshot | None
+) -> NumberSnapshot | None:
     """Return what restores a number: its routing before the first of several imports, and as the last one left it."""
     if planned is None:
-        return record.snapshot
+        return earliest
     latest = planned.model_copy(update={"after": after.after}) if after else planned
-    earliest = record.snapshot
     if earliest is None or earliest.before == planned.before or earliest.after != planned.before:
         return latest
     return latest.model_copy(update={"before": earliest.before})

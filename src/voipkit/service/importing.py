@@ -28,10 +28,11 @@ from voipkit.models import (
 from voipkit.protocols import Provider
 from voipkit.service import arguments, connections, operations
 from voipkit.service.idempotency import Keyed, free
-from voipkit.service.import_planning import Plan, Wanted, claim, make_plan, refused, result_of, taken
+from voipkit.service.import_planning import Plan, Wanted, claim, make_plan, plan_of, refused, result_of, taken, written
 from voipkit.service.import_settling import answer_of, settle
 from voipkit.service.results import NumbersImport
 from voipkit.service.shop import Shop
+from voipkit.service.veiling import given_route, shown
 from voipkit.store import StoreTransaction
 
 __all__ = ["KIND", "Wanted", "available", "import_numbers", "imported", "resume"]
@@ -49,7 +50,7 @@ def available(shop: Shop, org_id: str, connection_id: int) -> tuple[ProviderNumb
     with connections.noted(shop, connection), shop.opened(connection, sealed) as carrier:
         owned = [number for number in carrier.list_numbers() if _carries_voice(number)]
     elsewhere = taken(shop, [number.number for number in owned])
-    return tuple(number for number in owned if number.number not in elsewhere)
+    return tuple(shown(number) for number in owned if number.number not in elsewhere)
 
 
 def _carries_voice(number: ProviderNumber) -> bool:
@@ -73,7 +74,7 @@ def import_numbers(
     """See `ConnectionService.import_numbers`."""
     wanted = Wanted(
         numbers=arguments.numbers(numbers, MOST),
-        route=route,
+        route=given_route(route),
         on_conflict=arguments.conflict_rule(on_conflict),
         key=arguments.opaque(key, "idempotency_key"),
         actor=arguments.opaque(actor, "actor"),
@@ -92,7 +93,7 @@ def _dry_run(shop: Shop, org_id: str, connection_id: int, wanted: Wanted) -> Num
         plan, report = make_plan(shop, carrier, connection, wanted, own, frozenset())
     would = {result.number: result_of(result, None) for result in report.results} | plan.decided
     results = tuple(would[number] for number in wanted.numbers)
-    return answer_of(connection, report.route, results, report.charge_estimate, report.charge_note, dry_run=True)
+    return answer_of(connection, plan.shown_route, results, report.charge_estimate, report.charge_note, dry_run=True)
 
 
 def imported(shop: Shop, org_id: str, connection_id: int, wanted: Wanted) -> NumbersImport:
@@ -154,7 +155,7 @@ def _planned(
                 "kept": {n: r for n, r in plan.kept.items() if n not in lost},
             }
         )
-        operation = operations.advance(shop, tx, operation, "write", plan.model_dump(mode="json"))
+        operation = operations.advance(shop, tx, operation, "write", written(shop, operation, plan))
     return operation, plan
 
 
@@ -203,7 +204,7 @@ def resume(shop: Shop, operation: Operation) -> bool:
     if operation.step == "plan":
         _forget(shop, operation, ())
         return False
-    plan = Plan.model_validate(operation.data)
+    plan = plan_of(shop, operation)
     with shop.store.transaction(operation.org_id, read_only=True) as tx:
         connection = connections.found(tx, operation.connection_id or 0)
         sealed = connections.in_use(tx, connection)

@@ -35,7 +35,9 @@ from voipkit.service.events import audited, event
 from voipkit.service.idempotency import Keyed
 from voipkit.service.results import Recovery
 from voipkit.service.shop import Shop
+from voipkit.service.veiling import given_route, shown, unveiled, veiled
 from voipkit.store import StoreTransaction
+from voipkit.store.url_secrets import masked
 
 if TYPE_CHECKING:
     from voipkit.service.facade import ConnectionService
@@ -66,18 +68,20 @@ def start_import(
     """See `ConnectionService.start_import`."""
     org_id, actor = arguments.tenant(org_id), arguments.opaque(actor, "actor")
     wanted = arguments.numbers(numbers, _MOST)
-    request = {"route": route and route.model_dump(mode="json"), "on_conflict": arguments.conflict_rule(on_conflict)}
+    route, rule = given_route(route), arguments.conflict_rule(on_conflict)
     keyed = Keyed(
         shop, "start_import", arguments.opaque(key, "idempotency_key"),
-        {"connection": connection_id, "numbers": wanted, **request},
+        {"connection": connection_id, "numbers": wanted, "route": route, "on_conflict": rule},
     )  # fmt: skip
+    kept = veiled(shop, org_id, route)
+    request = {"route": kept and kept.model_dump(mode="json"), "on_conflict": rule}
     new = NewJob(kind="import", connection_id=connection_id, request=request, actor=actor, created_at=shop.now())
     with shop.store.transaction(org_id) as tx:
         connections.found(tx, connection_id)
         earlier = keyed.earlier(shop, tx, Job)
         if earlier is not None:
             return earlier
-        job = _added(shop, tx, new, wanted)
+        job = shown(_added(shop, tx, new, wanted))
         keyed.answer(tx, job)
     return job
 
@@ -107,7 +111,7 @@ def _added(shop: Shop, tx: StoreTransaction, new: NewJob, numbers: Sequence[str]
 def get(shop: Shop, org_id: str, job_id: int) -> Job:
     """See `ConnectionService.job`."""
     with shop.store.transaction(arguments.tenant(org_id), read_only=True) as tx:
-        return _found(tx, job_id)
+        return shown(_found(tx, job_id))
 
 
 def _found(tx: StoreTransaction, job_id: int) -> Job:
@@ -123,7 +127,8 @@ def listed(shop: Shop, org_id: str, limit: int, cursor: str | None) -> Page[Job]
     """See `ConnectionService.jobs`."""
     size = arguments.page_size(limit)
     with shop.store.transaction(arguments.tenant(org_id), read_only=True) as tx:
-        return tx.jobs(limit=size, cursor=cursor)
+        page = tx.jobs(limit=size, cursor=cursor)
+    return page.model_copy(update={"items": tuple(map(shown, page.items))})
 
 
 def items(shop: Shop, org_id: str, job_id: int, limit: int, cursor: str | None) -> Page[JobItem]:
@@ -140,8 +145,8 @@ def cancel(shop: Shop, org_id: str, job_id: int, actor: str | None) -> Job:
     with shop.store.transaction(org_id) as tx:
         before = _found(tx, job_id)
         if before.status != "running":
-            return before
-        job = tx.cancel_job(job_id, at=shop.now())
+            return shown(before)
+        job = shown(tx.cancel_job(job_id, at=shop.now()))
         audited(shop, tx, "job.cancelled", actor, "job", job_id)
     shop.tell(event(shop, org_id, "job.cancelled", job_id=job_id, actor=actor))
     return job
@@ -288,14 +293,15 @@ def _results(shop: Shop, job: Job, claimed: Sequence[JobItem]) -> list[ItemResul
     except StoreError:
         raise
     except VoipkitError as error:
-        failure = {"outcome": "failed", "code": error.kind, "message": error.message, "fix": error.fix}
+        failure = {"outcome": "failed", "code": error.kind, "message": masked(error.message), "fix": error.fix}
         return [ItemResult(item_id=item.id, status="failed", result=failure) for item in claimed]
 
 
 def _imported(shop: Shop, job: Job, claimed: Sequence[JobItem]) -> list[ItemResult]:
+    kept = job.request["route"]
     wanted = importing.Wanted(
         numbers=tuple(item.number for item in claimed),
-        route=Route.model_validate(job.request["route"]) if job.request["route"] else None,
+        route=unveiled(shop, job.org_id, Route.model_validate(kept)) if kept else None,
         on_conflict=job.request["on_conflict"],
         actor=job.actor,
     )
@@ -318,7 +324,7 @@ def _verified(shop: Shop, job: Job, claimed: Sequence[JobItem]) -> list[ItemResu
         own = {number.number: number for number in tx.numbers_named([item.number for item in claimed])}
     numbers = [number for number in own.values() if number.voip_connection_id == connection.id]
     with connections.noted(shop, connection), shop.opened(connection, sealed) as carrier:
-        seen = list(verifying.asked(carrier, numbers))
+        seen = list(verifying.asked(shop, carrier, numbers))
     with shop.store.transaction(job.org_id) as tx:
         verifying.record(shop, tx, seen, job.actor)
     shop.tell(*verifying.events_of(shop, seen, job.actor))

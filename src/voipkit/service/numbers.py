@@ -7,6 +7,7 @@ from voipkit.models import AgentId, EventType, NewAuditEntry, NumberChanges, Num
 from voipkit.service import arguments
 from voipkit.service.events import audited, event, version
 from voipkit.service.shop import Shop, Transfer, Unset
+from voipkit.service.veiling import shown_number
 from voipkit.store import StoreTransaction
 
 __all__ = ["get", "listed", "release", "transfer", "update", "versions"]
@@ -20,13 +21,14 @@ def listed(shop: Shop, org_id: str, connection_id: int | None, limit: int, curso
     if connection_id is not None and not arguments.is_id(connection_id):
         raise arguments.not_found("connection", connection_id)
     with shop.store.transaction(arguments.tenant(org_id), read_only=True) as tx:
-        return tx.numbers(connection_id=connection_id, limit=size, cursor=cursor)
+        page = tx.numbers(connection_id=connection_id, limit=size, cursor=cursor)
+    return page.model_copy(update={"items": tuple(map(shown_number, page.items))})
 
 
 def get(shop: Shop, org_id: str, number_id: int) -> PhoneNumber:
     """See `ConnectionService.number`."""
     with shop.store.transaction(arguments.tenant(org_id), read_only=True) as tx:
-        return arguments.number(tx, number_id)
+        return shown_number(arguments.number(tx, number_id))
 
 
 def versions(shop: Shop, org_id: str, number_id: int, limit: int, cursor: str | None) -> Page[NumberVersion]:
@@ -83,7 +85,7 @@ def _changed(
         before = arguments.number(tx, number_id, lock=True)
         changes = NumberChanges(**{n: v for n, v in wanted.items() if getattr(before, n) != v})  # type: ignore[typeddict-item]
         if not changes:
-            return before
+            return shown_number(before)
         if "status" in changes and not any_status and before.status not in ("active", "released"):
             raise StateConflict(
                 f"{before.number} is {before.status}; only active and released numbers change their status by hand.",
@@ -105,7 +107,7 @@ def _changed(
             before.model_dump(mode="json", include=named), after.model_dump(mode="json", include=named),
         )  # fmt: skip
     shop.tell(event(shop, org_id, action, number_id=number_id, connection_id=after.voip_connection_id, actor=actor))
-    return after
+    return shown_number(after)
 
 
 def _written(shop: Shop, tx: StoreTransaction, before: PhoneNumber, changes: NumberChanges) -> PhoneNumber:

@@ -222,7 +222,7 @@ def _prove(shop: Shop, operation: Operation, carrier: Provider) -> dict[int, tup
     """
     with shop.store.transaction(operation.org_id, read_only=True) as tx:
         numbers = verifying.linked(tx, _connection_id(operation))
-    return {number.id: (number, seen) for number, seen in verifying.asked(carrier, numbers)}
+    return {number.id: (number, seen) for number, seen in verifying.asked(shop, carrier, numbers)}
 
 
 def _lost(proved: Iterable[tuple[PhoneNumber, NumberVerification]]) -> tuple[str, ...]:

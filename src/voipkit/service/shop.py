@@ -23,6 +23,7 @@ from voipkit.models import Connection, Event, GenerationState, SealedCredentials
 from voipkit.models.base import now
 from voipkit.protocols import Provider
 from voipkit.store import Sealer, Store
+from voipkit.store.url_secrets import mapped, masked
 
 __all__ = ["UNSET", "Shop", "Transfer", "Unset", "key_hint", "plain", "redacted"]
 
@@ -188,9 +189,13 @@ _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=_pl
 
 
 def redacted(settings: Settings) -> dict[str, Any]:
-    """Return what may be shown of settings: every field that is set and no secret, as JSON values, camelCase."""
+    """Return what may be shown of settings: every field that is set and no secret, as JSON values, camelCase.
+
+    Secrets in URLs are masked.
+    """
     secret = {name for name, value in settings if isinstance(value, SecretStr)}
-    return settings.model_dump(mode="json", by_alias=True, exclude=secret, exclude_none=True)
+    fields = settings.model_dump(mode="json", by_alias=True, exclude=secret, exclude_none=True)
+    return {name: mapped(value, masked) for name, value in fields.items()}
 
 
 def key_hint(shop: Shop, credentials: Settings) -> str | None:

@@ -7,12 +7,13 @@ from datetime import datetime
 from itertools import groupby
 
 from voipkit.errors import StateConflict
-from voipkit.models import Event, EventType, NumberChanges, NumberStatus, NumberVerification, PhoneNumber
+from voipkit.models import Event, EventType, NumberChanges, NumberStatus, NumberVerification, PhoneNumber, Route
 from voipkit.protocols import Provider
 from voipkit.service import arguments, connections
 from voipkit.service.events import audited, event, version
 from voipkit.service.results import NumberVerified
 from voipkit.service.shop import Shop
+from voipkit.service.veiling import shown, shown_number, unveiled
 from voipkit.store import StoreTransaction
 
 __all__ = ["asked", "changes", "events_of", "linked", "record", "verify_number"]
@@ -28,8 +29,9 @@ def verify_number(shop: Shop, org_id: str, number_id: int, actor: str | None) ->
         number = _verifiable(arguments.number(tx, number_id))
         connection = connections.found(tx, number.voip_connection_id or 0)
         sealed = connections.in_use(tx, connection)
+    route = unveiled(shop, org_id, number.route)
     with connections.noted(shop, connection), shop.opened(connection, sealed) as carrier:
-        seen = carrier.verify_number(number.number, number.route)
+        seen = shown(carrier.verify_number(number.number, route))
     with shop.store.transaction(org_id) as tx:
         after = record(shop, tx, [(number, seen)], actor).get(number_id)
     if after is None:
@@ -38,7 +40,7 @@ def verify_number(shop: Shop, org_id: str, number_id: int, actor: str | None) ->
             fix="Look at it, and verify it again.",
         )
     shop.tell(*events_of(shop, [(number, seen)], actor))
-    return NumberVerified(number=after, verification=seen)
+    return NumberVerified(number=shown_number(after), verification=seen)
 
 
 def _verifiable(number: PhoneNumber) -> PhoneNumber:
@@ -61,17 +63,19 @@ def linked(tx: StoreTransaction, connection_id: int, statuses: tuple[NumberStatu
             return found
 
 
-def asked(carrier: Provider, numbers: Iterable[PhoneNumber]) -> Iterator[tuple[PhoneNumber, NumberVerification]]:
+def asked(
+    shop: Shop, carrier: Provider, numbers: Iterable[PhoneNumber]
+) -> Iterator[tuple[PhoneNumber, NumberVerification]]:
     """Ask a carrier about many numbers: one listing for each route that they were imported with."""
-    by_route = sorted(numbers, key=_route_of)
-    for _, alike in groupby(by_route, key=_route_of):
-        group = list(alike)
-        seen = carrier.verify_numbers([number.number for number in group], group[0].route)
-        yield from zip(group, seen, strict=True)
+    routed = [(unveiled(shop, number.org_id, number.route), number) for number in numbers]
+    for _, alike in groupby(sorted(routed, key=_route_of), key=_route_of):
+        routes, group = zip(*alike, strict=True)
+        seen = carrier.verify_numbers([number.number for number in group], routes[0])
+        yield from zip(group, map(shown, seen), strict=True)
 
 
-def _route_of(number: PhoneNumber) -> str:
-    return str(number.route or "")
+def _route_of(routed: tuple[Route | None, PhoneNumber]) -> str:
+    return str(routed[0] or "")
 
 
 # --- what comes of it -------------------------------------------------------------------------------------------------

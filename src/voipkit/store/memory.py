@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from itertools import islice
 from operator import attrgetter
 from threading import Lock
+from typing import Any
 
 from voipkit.errors import StoreBusy, StoreUnavailable
-from voipkit.models import IssuedEvidence, Job, JobItem, Operation, Reservation, SealedCredentials
+from voipkit.models import IssuedEvidence, Job, JobItem, Operation, PhoneNumber, Reservation, SealedCredentials
 from voipkit.store.cursors import check_tenant
-from voipkit.store.memory_records import Records, in_use, is_free, tallied
+from voipkit.store.memory_records import Records, changed, in_use, is_free, tallied
 from voipkit.store.memory_transaction import MemoryTransaction
+from voipkit.store.port import HoldsUrls
 
 __all__ = ["MemoryStore"]
 
 _PATIENCE = 5.0  # seconds that a transaction waits for the one before; SQLite's busy timeout is the same
+_HOLDS_URLS: dict[HoldsUrls, tuple[type[PhoneNumber | Operation | Job], set[str]]] = {
+    "numbers": (PhoneNumber, {"route", "snapshot"}),
+    "operations": (Operation, {"data"}),
+    "jobs": (Job, {"request"}),
+}
 
 
 class MemoryStore:
@@ -144,6 +151,21 @@ class MemoryStore:
                     records.put(key, there.model_copy(update={"kid": new.kid, "sealed": new.sealed}))
                     counted += 1
             return counted
+
+    def rewrite_urls(
+        self, kind: HoldsUrls, change: Callable[[str, int, Any], Any], *, limit: int = 100, after: int = 0
+    ) -> int | None:
+        """Change the values of records that hold sealed secrets; see `port.Store.rewrite_urls`."""
+        model, names = _HOLDS_URLS[kind]
+        with self._exclusive() as records:
+            later = sorted((r for r in records.all(model).values() if r.id > after), key=attrgetter("id"))
+            found = [record for record in later if "sealed." in record.model_dump_json(include=names)][:limit]
+            for record in found:
+                before = record.model_dump(mode="json", include=names)
+                now = change(record.org_id, record.id, before)
+                if now != before:
+                    records.put(record.id, changed(record, now))
+        return found[-1].id if len(found) == limit else None
 
     def check(self) -> None:
         """Look whether the store is there; see `port.Store.check`."""

@@ -7,10 +7,10 @@ of a clock, so that every record of one piece of work carries the same.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import Any, Protocol, Unpack, runtime_checkable
+from typing import Any, Literal, Protocol, Unpack, runtime_checkable
 
 from voipkit.models import (
     AuditEntry,
@@ -40,7 +40,10 @@ from voipkit.models import (
     VerificationStatus,
 )
 
-__all__ = ["Store", "StoreTransaction"]
+__all__ = ["HoldsUrls", "Store", "StoreTransaction"]
+
+HoldsUrls = Literal["numbers", "operations", "jobs"]
+"""Records whose JSON values hold URLs with sealed secrets: ``route`` and ``snapshot``; ``data``; ``request``."""
 
 
 class _Connections(Protocol):
@@ -465,6 +468,24 @@ class Store(Protocol):
 
         Returns:
             How many were replaced; what somebody else has changed or destroyed since is passed over.
+        """
+
+    def rewrite_urls(
+        self, kind: HoldsUrls, change: Callable[[str, int, Any], Any], *, limit: int = 100, after: int = 0
+    ) -> int | None:
+        """Change the values of records that hold sealed secrets (the text ``sealed.``), of all tenants, in order.
+
+        It is one unit of work: nobody else changes these records between the look at them and the change.
+
+        Args:
+            kind: Which records.
+            change: Given the tenant, the record's id and its values by their names, as JSON values; returns the values
+                to keep, equal ones to leave the record as it is.
+            limit: At most so many records.
+            after: Where to go on: the answer to the call before.
+
+        Returns:
+            Where to go on, or None when there are no more.
         """
 
     def check(self) -> None:

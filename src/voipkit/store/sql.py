@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from sqlalchemy import Connection as Database
-from sqlalchemy import bindparam, delete, select, text, update
+from sqlalchemy import Text, bindparam, delete, or_, select, text, type_coerce, update
 
 from voipkit.errors import ConfigurationError, StoreError, StoreSchema
 from voipkit.models import Job, Operation, SealedCredentials
 from voipkit.store.cursors import check_tenant
+from voipkit.store.port import HoldsUrls
 from voipkit.store.sql_engine import BEGIN, connected, engine_of, shown, translated
 from voipkit.store.sql_rows import Asking, batches
 from voipkit.store.sql_tables import SCHEMAS, credentials, evidence, job_items, jobs, numbers, operations, reservations
@@ -190,6 +191,22 @@ class SqlStore:
         with self._across() as ask:
             return ask._count(statement, rows) if rows else 0
 
+    def rewrite_urls(
+        self, kind: HoldsUrls, change: Callable[[str, int, Any], Any], *, limit: int = 100, after: int = 0
+    ) -> int | None:
+        """Change the values of records that hold sealed secrets; see `port.Store.rewrite_urls`."""
+        table, columns = _HOLDS_URLS[kind]
+        sealed = or_(*(type_coerce(column, Text).contains("sealed.") for column in columns))
+        query = select(table.c.id, table.c.org_id, *columns).where(table.c.id > after, sealed).order_by(table.c.id)
+        with self._across() as ask:
+            rows = ask._rows(query.limit(limit).with_for_update())
+            before = {row["id"]: {column.name: row[column.name] for column in columns} for row in rows}
+            now = {row["id"]: change(row["org_id"], row["id"], before[row["id"]]) for row in rows}
+            changed = [{**values, "row_id": n} for n, values in now.items() if values != before[n]]
+            if changed:
+                ask._count(update(table).where(table.c.id == bindparam("row_id")), changed)
+        return rows[-1]["id"] if len(rows) == limit else None
+
     # --- the database ---
 
     def check(self) -> None:
@@ -245,6 +262,11 @@ class SqlStore:
         self._engine.dispose()
 
 
+_HOLDS_URLS = {
+    "numbers": (numbers, (numbers.c.route, numbers.c.snapshot)),
+    "operations": (operations, (operations.c.data,)),
+    "jobs": (jobs, (jobs.c.request,)),
+}
 _NUMBERS = numbers  # inside `taken` the word means its argument
 _UPGRADE = "Run `voipkit db upgrade`."
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from voipkit.errors import StoreConflict, StoreNotFound
-from voipkit.models import Connection
+from voipkit.models import Connection, NewJob, NewOperation, NewPhoneNumber, NumberSnapshot, Route
 from voipkit.store.port import Store
 from voipkit.testing.stores.base import MINUTE, T0, StoreTestsBase, check, connection, every, number, sealed
 
@@ -190,3 +191,59 @@ class ConnectionsTests(StoreTestsBase):
         with store.transaction("a") as tx:
             kept = tx.credentials(made[0].id, 1)
             assert (kept.kid, kept.sealed, kept.state) == ("new", b"\x01new", "active")
+
+    def test_records_with_sealed_urls_are_rewritten(self, store: Store) -> None:
+        """In batches, of all tenants; what holds none is not asked about, and what is given back equal stays."""
+        url = "https://u:sealed.old.AA@h.example/"
+        snapshot = NumberSnapshot(number="+15550000002", id="x", before={"url": url}, after={"url": None})
+        made = {}
+        for org_id, n, fields in (
+            ("a", 1, {"route": Route.webhook(url)}), ("b", 2, {"snapshot": snapshot}),
+            ("a", 3, {"route": Route.trunk("TK")}), ("a", 4, {"route": Route.webhook(url)}),
+        ):  # fmt: skip
+            with store.transaction(org_id) as tx:
+                made[n] = tx.add_numbers([NewPhoneNumber(number=f"+1555000000{n}", **fields)])[0]
+        asked = []
+
+        def change(org_id: str, record_id: int, values: Any) -> Any:
+            asked.append((org_id, record_id))
+            assert set(values) == {"route", "snapshot"}
+            text = json.dumps(values)
+            return values if record_id == made[4].id else json.loads(text.replace(".old.", ".new."))
+
+        place = store.rewrite_urls("numbers", change, limit=2)
+        assert place == made[2].id
+        assert asked == [("a", made[1].id), ("b", made[2].id)]
+        assert store.rewrite_urls("numbers", change, limit=2, after=place) is None
+        assert asked[2:] == [("a", made[4].id)]
+        with store.transaction("a", read_only=True) as tx:
+            kept = [tx.number(made[n].id) for n in (1, 3, 4)]
+        assert [number.route for number in kept] == [
+            Route.webhook(url.replace("old", "new")), Route.trunk("TK"), Route.webhook(url),
+        ]  # fmt: skip
+        assert kept[0].model_copy(update={"route": made[1].route}) == made[1]
+        with store.transaction("b", read_only=True) as tx:
+            fresh = snapshot.model_copy(update={"before": {"url": url.replace("old", "new")}})
+            assert tx.number(made[2].id).snapshot == fresh
+
+    def test_a_rewriting_that_fails_changes_nothing(self, store: Store) -> None:
+        """Operations and jobs hold sealed URLs too."""
+        held = {"route": {"target": "https://h.example/?sealed.old.AA"}, "other": [1, None]}
+        with store.transaction("a") as tx:
+            tx.begin_operation(NewOperation(kind="import", step="s", data=held, worker="w", lease_until=T0))
+            jobs = [tx.add_job(NewJob(kind="import", request=held), ["+1"]) for _ in range(2)]
+
+        def change(org_id: str, record_id: int, values: Any) -> Any:
+            if record_id == jobs[1].id:
+                raise RuntimeError
+            return {name: {**value, "other": org_id} for name, value in values.items()}
+
+        with pytest.raises(RuntimeError):
+            store.rewrite_urls("jobs", change)
+        assert (
+            store.rewrite_urls("operations", lambda org_id, _, values: {"data": {**values["data"], "other": org_id}})
+            is None
+        )
+        with store.transaction("a", read_only=True) as tx:
+            assert [job.request for job in tx.jobs().items] == [held, held]
+            assert [operation.data for operation in tx.operations()] == [{**held, "other": "a"}]
