@@ -165,8 +165,9 @@ def test_routing_is_put_back_with_its_secrets(desk, service, url):
     assert (number.voice_url, number.status_callback) == (url, BACK)
 
 
-def test_an_import_that_is_resumed_knows_the_secrets(desk, service, clock, monkeypatch):
-    """The process was gone while the carrier was written to."""
+@pytest.mark.parametrize("again", [False, True], ids=["as_it_was", "sealed_again"])
+def test_an_import_that_is_resumed_knows_the_secrets(desk, service, store, box, key, clock, monkeypatch, again):
+    """The process was gone while the carrier was written to; the next one may have another key."""
     connection = desk.connect(carrier="twilio")
     (number,) = routed_numbers(desk)
     monkeypatch.setattr("voipkit.service.importing.settle", _die)
@@ -175,6 +176,10 @@ def test_an_import_that_is_resumed_knows_the_secrets(desk, service, clock, monke
     monkeypatch.undo()
     number.voice_url = BEFORE  # the carrier had not been written to yet, or somebody put it back
     clock.turn(minutes=5)
+    if again:
+        fresh = generate_key()
+        assert rekey(store, Sealer(KeyRing.from_text(f"{fresh},{key}"))).resealed == 3  # credentials, number, plan
+        service = Desk(store, box, fresh, clock, []).service
 
     assert len(service.recover().finished) == 1
     assert number.voice_url == OURS
@@ -262,10 +267,10 @@ def test_what_is_shown_of_a_route_is_no_route(desk, service, store):
 def test_the_longest_route_is_kept(desk, service):
     connection = desk.connect(carrier="twilio")
     (number,) = routed_numbers(desk)
-    longest = f"https://{'u' * 1000}:{'p' * 500}@h.example/?".ljust(2048, "q")
+    longest = f"https://{'u' * 500}:{'p' * 300}@h.example/?".ljust(1400, "q")
 
     assert take_over(desk, connection, [number], route=Route.webhook(longest)).imported_count == 1
     assert number.voice_url == longest
     assert service.numbers("acme").items
     with pytest.raises(InvalidField, match="2048"):
-        take_over(desk, connection, [number], route=Route.webhook(f"{longest}q"))
+        take_over(desk, connection, [number], route=Route.webhook(longest + "q" * 200))

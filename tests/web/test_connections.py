@@ -344,6 +344,35 @@ def test_a_repeated_import_gives_the_first_answer(client, telnyx, box):
     assert (other.status_code, other.json()["code"]) == (422, "idempotency_conflict")
 
 
+def test_no_answer_shows_a_secret_of_a_webhooks_url(client, service, box):
+    account = {"credentials": box.credentials("twilio"), "sip_config": box.sip_config("twilio")}
+    tested = service.test("acme", "twilio", account["credentials"], sip_config=account["sip_config"])
+    evidence = tested.verification_evidence_id
+    connection = service.create("acme", provider="twilio", **account, evidence=evidence)
+    marks = ["PWcanary1", "TKcanary1", "PWcanary2", "TKcanary2"]
+    url = "https://user:{}@hooks.example/voice?token={}"
+    number = box.twilio.add_number("+14155550177", voice_url=url.format(*marks[:2]))
+    route = {"kind": "webhook", "target": url.format(*marks[2:]), "method": "POST"}
+    path = f"/v1/voip-connections/{connection.id}"
+
+    def take(**more):
+        return client.post(
+            f"{path}/import-numbers", json={"numbers": [number.phone_number], "route": route, **more}
+        ).text  # fmt: skip
+
+    shown = [client.get(f"{path}/available-numbers").text, take(), take(on_conflict="overwrite", dry_run=True)]
+    assert "webhook POST https://user:***@hooks.example/voice?***" in shown[1]  # the conflict
+    shown += [take(on_conflict="overwrite"), client.get("/v1/phone-numbers").text]
+    assert number.voice_url == route["target"]
+    verified = client.post(f"/v1/phone-numbers/{service.numbers('acme').items[0].id}/verify-voip")
+    assert verified.status_code == 200
+    shown.append(verified.text)
+    shown.append(client.post(f"{path}/phone-numbers", json={"phone_number": number.phone_number}).text)
+    shown.append(client.delete(path, headers={"Prefer": "return=representation"}).text)
+    assert "https://user:***@hooks.example/voice?***" in shown[-1]
+    assert [mark for mark in marks if mark in "".join(shown)] == []
+
+
 def test_a_dry_run_writes_nothing(client, telnyx, box):
     connection = telnyx.created(client)
     number = telnyx.available(client, connection["id"])[0]

@@ -32,6 +32,7 @@ OnConflict = Literal["refuse", "overwrite"]
 Routing = Mapping[str, str | None]
 """A number's routing fields in the carrier's own words; None and "" both mean "not set" and are kept as None."""
 
+LONGEST_TARGET = 2048  # characters of a route's target
 _METHODS = ("GET", "POST")
 
 
@@ -47,7 +48,7 @@ class Route(Model):
     """
 
     kind: RouteKind
-    target: str = Field(min_length=1, max_length=4096, pattern=r"^[!-~]+$")
+    target: str = Field(min_length=1, max_length=LONGEST_TARGET, pattern=r"^[!-~]+$")
     method: Literal["GET", "POST"] | None = None
 
     @model_validator(mode="after")

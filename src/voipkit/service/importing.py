@@ -72,16 +72,17 @@ def import_numbers(
     actor: str | None,
 ) -> NumbersImport:
     """See `ConnectionService.import_numbers`."""
+    org_id = arguments.tenant(org_id)
     wanted = Wanted(
         numbers=arguments.numbers(numbers, MOST),
-        route=given_route(route),
+        route=given_route(shop, org_id, route),
         on_conflict=arguments.conflict_rule(on_conflict),
         key=arguments.opaque(key, "idempotency_key"),
         actor=arguments.opaque(actor, "actor"),
     )
     if dry_run:
-        return _dry_run(shop, arguments.tenant(org_id), connection_id, wanted)
-    return imported(shop, arguments.tenant(org_id), connection_id, wanted)
+        return _dry_run(shop, org_id, connection_id, wanted)
+    return imported(shop, org_id, connection_id, wanted)
 
 
 def _dry_run(shop: Shop, org_id: str, connection_id: int, wanted: Wanted) -> NumbersImport:

@@ -68,7 +68,7 @@ def start_import(
     """See `ConnectionService.start_import`."""
     org_id, actor = arguments.tenant(org_id), arguments.opaque(actor, "actor")
     wanted = arguments.numbers(numbers, _MOST)
-    route, rule = given_route(route), arguments.conflict_rule(on_conflict)
+    route, rule = given_route(shop, org_id, route), arguments.conflict_rule(on_conflict)
     keyed = Keyed(
         shop, "start_import", arguments.opaque(key, "idempotency_key"),
         {"connection": connection_id, "numbers": wanted, "route": route, "on_conflict": rule},

@@ -15,6 +15,7 @@ from typing import TypeVar
 from voipkit.errors import InvalidField
 from voipkit.models import PhoneNumber, Route
 from voipkit.models.base import Model
+from voipkit.models.numbers import LONGEST_TARGET
 from voipkit.service.shop import Shop
 from voipkit.store.sealing import is_sealed
 from voipkit.store.url_secrets import MASK, UrlSecret, mapped, masked, replaced
@@ -22,7 +23,6 @@ from voipkit.store.url_secrets import MASK, UrlSecret, mapped, masked, replaced
 __all__ = ["given_route", "shown", "shown_number", "unveiled", "veiled"]
 
 M = TypeVar("M", bound=Model | None)
-_LONGEST = 2048  # characters of a route that is given; sealed it takes at most half as many more
 
 
 def veiled(shop: Shop, org_id: str, model: M) -> M:
@@ -52,7 +52,7 @@ def shown_number(number: PhoneNumber) -> PhoneNumber:
     return number.model_copy(update={"route": shown(number.route), "snapshot": shown(number.snapshot)})
 
 
-def given_route(route: Route | None) -> Route | None:
+def given_route(shop: Shop, org_id: str, route: Route | None) -> Route | None:
     """Return a route that a caller gave, unless its secrets are what was shown, or stored, in their place.
 
     Raises:
@@ -71,8 +71,12 @@ def given_route(route: Route | None) -> Route | None:
         return secret.text
 
     replaced(route.target, look)
-    if len(route.target) > _LONGEST:
-        raise InvalidField(f"The route's target has more than {_LONGEST} characters.", field="route", fix="Shorten it.")
+    if len(shop.sealer.seal_urls(route.target, org_id=org_id)) > LONGEST_TARGET:
+        raise InvalidField(
+            f"The route's URL has more than {LONGEST_TARGET} characters once its secrets are sealed.",
+            field="route",
+            fix="Shorten its query.",
+        )
     return route
 
 
