@@ -48,8 +48,8 @@
         ├── StoreConflict           somebody else was first
         ├── StoreNotFound           the tenant has no such record
         ├── StoreRefused            a value that it cannot hold
-        ├── SealBroken              sealed credentials do not open: changed, or moved from elsewhere
-        └── SealKeyMissing          sealed credentials need a key that the ring does not have
+        ├── SealBroken              a sealed secret does not open: changed, or moved from elsewhere
+        └── SealKeyMissing          a sealed secret needs a key that the ring does not have
 
 A leaf answers one question: what should the operator do next? No message ever holds a secret: adapters
 give SDKs a placeholder instead of the secret, so that not even the SDK's own exception, which is kept as
@@ -545,12 +545,12 @@ class StoreRefused(StoreError):
 
 
 class SealBroken(StoreError):
-    """Sealed credentials do not open: they were changed, or moved here from another connection or tenant."""
+    """A sealed secret does not open: it was changed, or moved here from another connection, URL or tenant."""
 
     kind = "seal_broken"
 
 
 class SealKeyMissing(StoreError):
-    """Sealed credentials need a key that is not in the ring."""
+    """A sealed secret needs a key that is not in the ring."""
 
     kind = "seal_key_missing"

@@ -76,16 +76,16 @@ def check(*, database: Where = None, as_json: AsJson = False) -> int:
 def rekey(
     *,
     database: Where = None,
-    batch: Annotated[int, typer.Option(min=1, max=1000, metavar="N", help="Credentials in one unit of work.")] = 100,
+    batch: Annotated[int, typer.Option(min=1, max=1000, metavar="N", help="Records in one unit of work.")] = 100,
     as_json: AsJson = False,
 ) -> int:
-    """Seal all credentials again under the newest key of VOIPKIT_SECRET_KEY.
+    """Seal all credentials, and secrets in URLs, again under the newest key of VOIPKIT_SECRET_KEY.
 
     Put the new key before the old one, run this, then take the old one out. When it is cut short, run it again. Exit
     code 1 means that something did not open; it was left as it was.
     """
     ring = KeyRing.from_env()
-    with opened_store(database) as store, output.working("Sealing credentials again"):
+    with opened_store(database) as store, output.working("Sealing secrets again"):
         report = rekey_store(store, Sealer(ring), batch=batch)
     if as_json:
         output.emit({"kid": report.kid, "resealed": report.resealed, "failed": list(report.failed)})

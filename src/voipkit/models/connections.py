@@ -194,8 +194,10 @@ class NewPhoneNumber(Model):
         voip_last_verified_at: The last verification that passed, or None.
         label: For people, or None.
         provider_number_id: The carrier's handle.
-        route: Where its calls were sent by the import; None where the import named no route.
-        snapshot: What puts its routing back as it was before the import; None when the import wrote nothing.
+        route: Where its calls were sent by the import; None where the import named no route. Secrets in a URL are
+            sealed in a store, and ``***`` in what a service returns.
+        snapshot: What puts its routing back as it was before the import; None when the import wrote nothing. Secrets
+            as in ``route``, so only the service can put it back.
         checks: Of the last verification, passed or not.
         created_at: When it was stored.
         updated_at: When it was last changed.

@@ -208,7 +208,9 @@ class NumberSnapshot(Model):
 
 
 class RoutingSnapshot(Model):
-    """What `restore_numbers` needs to put routing back; it holds no secret and may be kept as JSON.
+    """What `restore_numbers` needs to put routing back; it may be kept as JSON.
+
+    It holds no credentials, but routing as the carrier shows it: a webhook's URL may have a password or a token in it.
 
     Attributes:
         provider: The carrier's id.
