@@ -47,9 +47,10 @@ def shown(model: M) -> M:
 
 def shown_number(number: PhoneNumber) -> PhoneNumber:
     """Return a number's record for people; its checks were written down as people see them."""
-    if number.route is None and number.snapshot is None:
+    route, snapshot = shown(number.route), shown(number.snapshot)
+    if route is number.route and snapshot is number.snapshot:
         return number
-    return number.model_copy(update={"route": shown(number.route), "snapshot": shown(number.snapshot)})
+    return number.model_copy(update={"route": route, "snapshot": snapshot})
 
 
 def given_route(shop: Shop, org_id: str, route: Route | None) -> Route | None:
