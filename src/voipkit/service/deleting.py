@@ -8,7 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from voipkit.errors import ProviderError, RestoreIncomplete, SealBroken, SealKeyMissing, Unsupported
+from voipkit.errors import (
+    ConfigurationError,
+    ProviderError,
+    RestoreIncomplete,
+    SealBroken,
+    SealKeyMissing,
+    StateConflict,
+    Unsupported,
+)
 from voipkit.models import Connection, NumberChanges, NumberImport, Operation, PhoneNumber, RoutingSnapshot
 from voipkit.protocols import Provider, SupportsRestore
 from voipkit.service import arguments, connections, operations, verifying
@@ -21,7 +29,11 @@ from voipkit.store import StoreTransaction
 __all__ = ["KIND", "delete", "resume"]
 
 KIND = "delete"
-_REFUSED = (ProviderError, Unsupported, RestoreIncomplete, SealBroken, SealKeyMissing)  # the connection is kept
+# What keeps the connection, and ends the deletion: the carrier refused, or could not be opened (a key that is lost, an
+# extra that is not installed, credentials that are gone). Deleting without restoring must stay possible then.
+_REFUSED = (
+    ProviderError, Unsupported, RestoreIncomplete, ConfigurationError, StateConflict, SealBroken, SealKeyMissing,
+)  # fmt: skip
 _NEVER = "import.unsupported"  # such as Plivo's numbers, which never come off an application again: told, not tried
 
 

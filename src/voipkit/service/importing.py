@@ -12,7 +12,8 @@ is in the plan.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 
 from voipkit.errors import ProviderError
 from voipkit.models import (
@@ -114,10 +115,22 @@ def imported(shop: Shop, org_id: str, connection_id: int, wanted: Wanted) -> Num
         data = {"numbers": wanted.numbers, "key": wanted.key, "actor": wanted.actor}
         operation = operations.begin(shop, tx, KIND, connection_id, data, step="plan")
     under_way = frozenset(number for other in busy for number in other.data["numbers"])
-    with shop.opened(connection, sealed) as carrier:
+    with _opened(shop, operation, connection, sealed) as carrier:
         operation, plan = _planned(shop, operation, carrier, connection, wanted, own, under_way)
         report = _written(shop, operation, carrier, connection, plan)
     return settle(shop, operation, connection, plan, report)
+
+
+@contextmanager
+def _opened(shop: Shop, operation: Operation, connection: Connection, sealed: SealedCredentials) -> Iterator[Provider]:
+    """Open the carrier of an import that was written down; one that does not open leaves nothing behind."""
+    with ExitStack() as closing:
+        try:
+            carrier = closing.enter_context(shop.opened(connection, sealed))
+        except Exception:
+            _forget(shop, operation, ())
+            raise
+        yield carrier
 
 
 def _own(tx: StoreTransaction, numbers: Sequence[str]) -> dict[str, PhoneNumber]:
