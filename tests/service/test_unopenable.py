@@ -9,6 +9,9 @@ import pytest
 from tests.service.conftest import Desk
 from voipkit.errors import MissingExtra, SealBroken, SealKeyMissing
 from voipkit.evidence import generate_key
+from voipkit.models import Route
+
+WEBHOOK = "https://ours:PWcanaryOurs-3f9e@app.example/in"
 
 
 @pytest.fixture
@@ -84,3 +87,40 @@ def test_a_deletion_that_a_crash_left_is_given_up(broken, connection, clock):
     assert desk.service.get("acme", connection.id)
     assert desk.service.audit("acme").items[0].after == {"reason": error.kind}
     assert under_way(desk) == ()
+
+
+@pytest.mark.parametrize("broken", ["key", "row"], indirect=True)
+def test_new_credentials_and_sip_configuration_replace_what_does_not_open(broken, connection):
+    desk, error = broken
+    account, evidence = desk.account("twilio"), desk.evidence(carrier="twilio")
+
+    for half in ({"credentials": account["credentials"]}, {"sip_config": account["sip_config"]}):
+        with pytest.raises(error) as caught:
+            desk.service.update("acme", connection.id, evidence=evidence, **half)
+        assert "credentials and sip_config" in caught.value.fix
+    after = desk.service.update("acme", connection.id, evidence=evidence, **account)
+
+    assert (after.generation, after.status) == (2, "connected")
+    assert desk.service.available_numbers("acme", connection.id) is not None
+    assert desk.service.maintain() == 0
+
+
+@pytest.mark.parametrize("broken", ["key"], indirect=True)
+def test_a_route_that_does_not_open_stops_a_rotation_and_leaves_the_connection_free(broken, desk, connection):
+    """What the number was imported with cannot be proved, so nothing is said of it; the error says what to do."""
+    (number,) = desk.imported(connection, desk.bought(1, "twilio"), route=Route.webhook(WEBHOOK))
+    without, error = broken
+    evidence = without.evidence(carrier="twilio")
+
+    for _ in range(2):
+        with pytest.raises(error) as caught:
+            without.service.update(
+                "acme", connection.id, **desk.account("twilio"), evidence=evidence, idempotency_key="k"
+            )
+        assert number.number in caught.value.message
+        assert "PWcanary" not in str(caught.value)
+
+    assert under_way(desk) == ()
+    assert desk.service.get("acme", connection.id).generation == 1
+    without.service.release_number("acme", number.id)
+    assert without.service.update("acme", connection.id, **desk.account("twilio"), evidence=evidence).generation == 2

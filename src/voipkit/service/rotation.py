@@ -24,6 +24,8 @@ from voipkit.errors import (
     OperationInProgress,
     ProviderError,
     RotationRefused,
+    SealBroken,
+    SealKeyMissing,
     VerificationFailed,
     VoipkitError,
 )
@@ -42,6 +44,7 @@ from voipkit.service.events import audited, event
 from voipkit.service.idempotency import Keyed, free, keep
 from voipkit.service.shop import Shop, Unset, key_hint, redacted
 from voipkit.store import StoreTransaction
+from voipkit.store.sealing import OpenedCredentials
 
 __all__ = ["KIND", "resume", "update"]
 
@@ -143,18 +146,31 @@ def _rotate(shop: Shop, org_id: str, connection_id: int, wanted: _Wanted) -> Con
                 proofs.require_unspent(shop, org_id, operation.data["evidence"])
             with operations.held(shop, operation):
                 proved = _prove(shop, operation, carrier)
-        except (ProviderError, ConfigurationError, EvidenceError) as error:
+        except (ProviderError, ConfigurationError, EvidenceError, SealBroken, SealKeyMissing) as error:
             _discard(shop, operation, error)
             raise
     return _end(shop, operation, proved)
 
 
 def _reopened(shop: Shop, connection: Connection, sealed: SealedCredentials, wanted: _Wanted) -> Provider:
-    """Open the carrier with what was sent, and with what is in force where nothing was sent."""
-    held = shop.sealer.open(sealed)
-    credentials = wanted.credentials if wanted.credentials is not None else registry.masked(held.credentials)
-    sip_config = wanted.sip_config if wanted.sip_config is not None else registry.masked(held.sip_config)
+    """Open the carrier with what was sent, and with what is in force where nothing was sent.
+
+    Only then is the latter unsealed: sending both replaces what does not open any more.
+    """
+    credentials, sip_config = wanted.credentials, wanted.sip_config
+    if credentials is None or sip_config is None:
+        held = _held(shop, sealed)
+        credentials = registry.masked(held.credentials) if credentials is None else credentials
+        sip_config = registry.masked(held.sip_config) if sip_config is None else sip_config
     return shop.open(connection.provider, credentials, sip_config, connection.setup_method)
+
+
+def _held(shop: Shop, sealed: SealedCredentials) -> OpenedCredentials:
+    try:
+        return shop.sealer.open(sealed)
+    except (SealBroken, SealKeyMissing) as error:
+        instead = "Or replace what does not open: test the credentials, and send credentials and sip_config together."
+        raise type(error)(error.message, fix=f"{error.fix} {instead}") from error
 
 
 def _tested(shop: Shop, carrier: Provider) -> tuple[Check, ...]:
@@ -344,7 +360,7 @@ def resume(shop: Shop, operation: Operation) -> bool:
         _end(shop, operation, proved)
     except (RotationRefused, EvidenceError):
         return False
-    except (ProviderError, CredentialsInvalid) as error:
+    except (ProviderError, CredentialsInvalid, SealBroken, SealKeyMissing) as error:
         if isinstance(error, ProviderError) and error.retryable:
             raise
         _discard(shop, operation, error)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import groupby
 
-from voipkit.errors import StateConflict
+from voipkit.errors import SealBroken, SealKeyMissing, StateConflict
 from voipkit.models import Event, EventType, NumberChanges, NumberStatus, NumberVerification, PhoneNumber, Route
 from voipkit.protocols import Provider
 from voipkit.service import arguments, connections
@@ -29,7 +29,7 @@ def verify_number(shop: Shop, org_id: str, number_id: int, actor: str | None) ->
         number = _verifiable(arguments.number(tx, number_id))
         connection = connections.found(tx, number.voip_connection_id or 0)
         sealed = connections.in_use(tx, connection)
-    route = unveiled(shop, org_id, number.route)
+    route = _opened_route(shop, number)
     with connections.noted(shop, connection), shop.opened(connection, sealed) as carrier:
         seen = shown(carrier.verify_number(number.number, route))
     with shop.store.transaction(org_id) as tx:
@@ -66,12 +66,26 @@ def linked(tx: StoreTransaction, connection_id: int, statuses: tuple[NumberStatu
 def asked(
     shop: Shop, carrier: Provider, numbers: Iterable[PhoneNumber]
 ) -> Iterator[tuple[PhoneNumber, NumberVerification]]:
-    """Ask a carrier about many numbers: one listing for each route that they were imported with."""
-    routed = [(unveiled(shop, number.org_id, number.route), number) for number in numbers]
+    """Ask a carrier about many numbers: one listing for each route that they were imported with.
+
+    Raises:
+        SealKeyMissing: A number's route does not open, because the ring does not have its key.
+        SealBroken: A number's route does not open.
+    """
+    routed = [(_opened_route(shop, number), number) for number in numbers]
     for _, alike in groupby(sorted(routed, key=_route_of), key=_route_of):
         routes, group = zip(*alike, strict=True)
         seen = carrier.verify_numbers([number.number for number in group], routes[0])
         yield from zip(group, map(shown, seen), strict=True)
+
+
+def _opened_route(shop: Shop, number: PhoneNumber) -> Route | None:
+    """Return the route that a number was imported with; where it does not open, the error names the number."""
+    try:
+        return unveiled(shop, number.org_id, number.route)
+    except (SealBroken, SealKeyMissing) as error:
+        instead = f"Or release {number.number}, and import it again."
+        raise type(error)(f"{number.number}: {error.message}", fix=f"{error.fix} {instead}") from error
 
 
 def _route_of(routed: tuple[Route | None, PhoneNumber]) -> str:
