@@ -24,6 +24,7 @@ from voipkit.errors import (
     Unsupported,
 )
 from voipkit.models import ProviderInfo, ProviderNumber, Route, RoutingSnapshot
+from voipkit.sandbox import Fault
 
 INFO = ProviderInfo(id="acme", label="Acme", route_kinds=("trunk", "webhook"))
 TRUNK = Route.trunk("TK1")
@@ -354,6 +355,97 @@ def test_refused_credentials_stop_the_writes():
     assert len(carrier.written) <= 8
     assert report.writes == len(carrier.written)
     assert sum("Not tried" in result.message for result in report.results) == 200 - len(carrier.written)
+
+
+WAIT = RateLimited("Slow down.", retry_after=600.0)
+
+
+@pytest.mark.parametrize("writers", [1, 4])
+@pytest.mark.parametrize("replaces", [False, True])
+def test_a_carrier_that_asks_to_wait_for_long_is_left_in_peace(writers, replaces):
+    carrier = Carrier(free(200))
+    carrier.raises["*"] = WAIT
+    report = carrier.import_(carrier.routing, writers=writers, patience=30.0, replaces=replaces)
+
+    assert {(r.status, r.code) for r in report.results} == {("failed", "import.rate_limited")}
+    assert len(carrier.written) <= writers
+    assert report.writes == len(carrier.written)
+    untried = [result for result in report.results if result.message.startswith("Not tried")]
+    assert len(untried) == 200 - len(carrier.written)
+    assert {"600 s" in result.fix for result in untried} == {True}
+
+
+def test_a_wait_that_is_not_long_stops_nothing(carrier):
+    carrier.raises["*"] = RateLimited("Slow down.", retry_after=30.0)
+    carrier.import_(carrier.routing, patience=30.0)
+
+    assert sorted(carrier.written) == sorted(carrier.routing)
+
+
+@pytest.mark.parametrize("error", [ProviderTimeout("Silence."), ProviderUnavailable("Reset.")])
+@pytest.mark.parametrize("readable", [True, False])
+def test_a_carrier_that_fell_silent_is_asked_three_times_and_no_more(error, readable):
+    carrier = Carrier(free(200))
+    carrier.raises["*"] = error
+    carrier.unreadable = set() if readable else set(carrier.routing)
+    report = carrier.import_(carrier.routing, writers=1)
+
+    assert len(carrier.written) == report.writes == 3
+    last = error.kind if readable else "provider_unavailable"  # what the carrier's read raises
+    assert [result.code for result in report.results[3:]] == [f"import.{last}"] * 197
+    assert all(r.message.startswith("Not tried") and "again" in r.fix for r in report.results[3:])
+
+
+def test_silence_now_and_then_stops_nothing():
+    carrier = Carrier(free(30))
+    carrier.raises = {phone(n): ProviderTimeout("Silence.") for n in range(30) if n % 3}
+    report = carrier.import_(carrier.routing, writers=1)
+
+    assert report.counts == {"imported": 10, "failed": 20}
+    assert len(carrier.written) == 30
+
+
+def test_answers_that_are_lost_while_the_carrier_acts_stop_nothing():
+    carrier = Carrier(free(30))
+    carrier.raises["*"] = ProviderTimeout("Silence.")
+    carrier.applied_though_lost = set(carrier.routing)
+
+    assert carrier.import_(carrier.routing, writers=1).counts == {"imported": 30}
+
+
+@pytest.mark.parametrize("error", [WAIT, ProviderTimeout("Silence."), CredentialsRejected("Revoked.")])
+def test_a_restore_stops_for_the_same_reasons_and_goes_on_later(error):
+    carrier = Carrier(free(50))
+    before = {number: dict(fields) for number, fields in carrier.routing.items()}
+    snapshot = carrier.import_(carrier.routing).snapshot
+    carrier.written.clear()
+    carrier.raises["*"] = error
+
+    assert carrier.restore(snapshot).counts == {"failed": 50}
+    assert len(carrier.written) <= 6
+
+    carrier.raises.clear()
+    assert carrier.restore(snapshot).counts == {"imported": 50}
+    assert {n: {name: f.get(name) for name in before[n]} for n, f in carrier.routing.items()} == before
+
+
+@pytest.mark.parametrize(
+    ("carrier", "operation", "most"), [("telnyx", "update_number", 4), ("cloudonix", "update_dnid", 1)]
+)
+@pytest.mark.parametrize("restoring", [False, True])
+def test_built_in_carriers_stop_when_told_to_wait_beyond_the_cap(carrier, operation, most, restoring, opened, box):
+    """Telnyx is written to four at once, Cloudonix one by one: no more is sent than was on its way."""
+    getattr(box, carrier).seed_numbers(20)
+    ours = opened(carrier, retry_after_cap=0.01)
+    numbers = [number.number for number in ours.list_numbers()][-20:]
+    done = ours.import_numbers(numbers, on_conflict="overwrite") if restoring else None
+    box.clear()
+    box.fail(carrier, operation, Fault.status(429, retry_after=600))
+    report = ours.restore_numbers(done.snapshot) if done else ours.import_numbers(numbers, on_conflict="overwrite")
+
+    assert {result.code for result in report.results} == {"import.rate_limited"}
+    assert 1 <= [request.operation for request in box.requests].count(operation) <= most
+    assert sum("600 s" in result.fix for result in report.results) >= 20 - most
 
 
 LOST = [ProviderTimeout("Silence."), ProviderUnavailable("Reset."), UnexpectedResponse("HTML.")]

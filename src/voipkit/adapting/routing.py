@@ -7,6 +7,8 @@ bad number never stops the others and nothing is written that the plan does not 
 from __future__ import annotations
 
 import logging
+import math
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -20,6 +22,7 @@ from voipkit.errors import (
     ProviderError,
     ProviderTimeout,
     ProviderUnavailable,
+    RateLimited,
     UnexpectedResponse,
     Unsupported,
     VoipkitError,
@@ -43,6 +46,8 @@ log = logging.getLogger("voipkit.routing")
 
 _SEEN = ("import.imported", "import.read_back")  # codes of results whose `after` is what the carrier showed
 _WRITERS = 4  # numbers written at once: enough to hide latency, few enough to stop soon when the key is revoked
+_SILENCE = (ProviderTimeout, ProviderUnavailable)
+_SILENT = 3  # numbers in a row after which a carrier that does not answer is left alone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +66,9 @@ class Switchboard:
         replaces: Whether an update clears whatever it does not name (Vonage). Such a number is read again right before
             it is written, and left alone when its routing changed since it was listed: sending again what the listing
             showed would undo that change.
+        patience: The longest wait, in seconds, that a carrier may ask for without ending the import; the built-in
+            carriers give ``HttpOptions.retry_after_cap``. Beyond it the numbers that remain are not tried.
+        writers: How many numbers are written at once; 1 where the carrier takes one request at a time.
     """
 
     info: ProviderInfo
@@ -70,6 +78,8 @@ class Switchboard:
     carries_voice: Callable[[Sequence[ProviderNumber]], Mapping[str, bool]] | None = None
     notes: Callable[[ProviderNumber], tuple[str, ...]] | None = None
     replaces: bool = False
+    patience: float = 30.0
+    writers: int = _WRITERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +90,46 @@ class _Planned:
     fields: Routing
     after: Routing
     notes: tuple[str, ...]
+
+
+class _Halt:
+    """Whether there is any use in going on; shared by the threads that write.
+
+    Attributes:
+        reason: What the numbers that remain are not tried for, or None.
+    """
+
+    def __init__(self, patience: float) -> None:
+        self.reason: VoipkitError | None = None
+        self._patience = patience
+        self._silent = 0
+        self._lock = threading.Lock()
+
+    def note(self, error: VoipkitError | None) -> None:
+        """Take note of how a number went: None where the carrier did what it was asked."""
+        with self._lock:
+            self._silent = self._silent + 1 if isinstance(error, _SILENCE) else 0
+            if self.reason is None and self._is_final(error):
+                self.reason = error
+
+    def untried(self, step: _Planned) -> NumberImport | None:
+        """Return the result of a number that is not tried any more, or None to go on."""
+        error = self.reason
+        if error is None:
+            return None
+        wait = error.retry_after if isinstance(error, ProviderError) else None
+        text, fix = "the carrier refuses the credentials since.", error.fix
+        if not isinstance(error, CredentialsRejected):
+            asked = isinstance(error, RateLimited)
+            text = "the carrier asks to wait." if asked else f"the carrier was silent {_SILENT} times in a row."
+            when = "later" if wait is None else f"after {math.ceil(wait)} s"
+            fix = f"Run this again {when}: only what is missing is written."
+        return _failed(step, error, f"Not tried: {text}", fix=fix)
+
+    def _is_final(self, error: VoipkitError | None) -> bool:
+        if isinstance(error, RateLimited):
+            return error.retry_after is not None and error.retry_after > self._patience
+        return isinstance(error, CredentialsRejected) or self._silent >= _SILENT
 
 
 def require_route_kind(info: ProviderInfo, route: Route | None) -> None:
@@ -322,20 +372,18 @@ def _apply(
         ]
     if not steps:
         return []
-    refused: list[CredentialsRejected] = []
+    halt = _Halt(board.patience)
 
     def write(step: _Planned) -> tuple[NumberImport, int]:
-        stopped = _stopped(board, step, refused)
+        stopped = halt.untried(step) or _changed_meanwhile(board, step, halt)
         if stopped is not None:
             return stopped, 0
         try:
             seen, count = board.write(step.owned, step.fields)
         except (ProviderTimeout, ProviderUnavailable, UnexpectedResponse) as error:
-            return _after_lost_answer(board, step, error, done), 1
-        except CredentialsRejected as error:
-            refused.append(error)
-            return _failed(step, error), 1
+            return _after_lost_answer(board, step, error, done, halt), 1
         except VoipkitError as error:
+            halt.note(error)
             return _failed(step, error), 1 if isinstance(error, ProviderError) else 0
         except Exception as error:
             # A mistake in the carrier's module. Raised, it would take the report with it, and so the snapshot that
@@ -343,23 +391,22 @@ def _apply(
             log.exception("%s: writing %s stopped unexpectedly", board.info.id, step.owned.number)
             text = f"The carrier's module stopped with {type(error).__name__}."
             lost = UnexpectedResponse(text, provider=board.info.id, fix="Report it to the module's author.")
-            return _after_lost_answer(board, step, lost, done), 1
+            return _after_lost_answer(board, step, lost, done, halt), 1
+        halt.note(None)
         return _read_back(step, seen, done), count
 
-    with ThreadPoolExecutor(max_workers=min(_WRITERS, len(steps)), thread_name_prefix="voipkit-write") as pool:
+    with ThreadPoolExecutor(min(board.writers, len(steps)), thread_name_prefix="voipkit-write") as pool:
         return list(pool.map(write, steps))
 
 
-def _stopped(board: Switchboard, step: _Planned, refused: list[CredentialsRejected]) -> NumberImport | None:
-    """Say why a number that was planned is not written after all, or None to write it."""
-    if refused:
-        return _failed(step, refused[0], "Not tried: the carrier refuses the credentials since.")
+def _changed_meanwhile(board: Switchboard, step: _Planned, halt: _Halt) -> NumberImport | None:
+    """Where an update replaces all, say why a number that was planned is not written after all, or None to write it."""
     if not board.replaces:
         return None
     try:
         present = board.read(step.owned)
     except VoipkitError as error:
-        refused += [error] if isinstance(error, CredentialsRejected) else []
+        halt.note(error)
         return _failed(step, error, "Not tried: it could not be read right before the change.")
     except Exception as error:  # a mistake in the carrier's module must not take the report with it, as in `_apply`
         log.exception("%s: reading %s stopped unexpectedly", board.info.id, step.owned.number)
@@ -373,11 +420,14 @@ def _stopped(board: Switchboard, step: _Planned, refused: list[CredentialsReject
     return _result(step.owned, "conflict", text, "Look at the number, and run this again.", after=present.routing)
 
 
-def _after_lost_answer(board: Switchboard, step: _Planned, error: ProviderError, done: str) -> NumberImport:
+def _after_lost_answer(
+    board: Switchboard, step: _Planned, error: ProviderError, done: str, halt: _Halt
+) -> NumberImport:
     """A write whose answer was lost may have happened: look, rather than write again."""
     try:
         seen = board.read(step.owned)
-    except Exception:
+    except Exception as unreadable:
+        halt.note(unreadable if isinstance(unreadable, VoipkitError) else error)
         text = f"It is not known whether the number was changed: {error.message}"
         return _result(
             step.owned,
@@ -387,7 +437,9 @@ def _after_lost_answer(board: Switchboard, step: _Planned, error: ProviderError,
             code="import.unknown",
         )
     if _shows(seen, {name: step.owned.routing.get(name) for name in step.fields}):
+        halt.note(error)
         return _failed(step, error, "Read again: the number was not changed.", after=seen.routing)
+    halt.note(None)
     return _read_back(step, seen, done)
 
 
@@ -410,10 +462,11 @@ def _failed(
     error: VoipkitError,
     text: str | None = None,
     *,
+    fix: str | None = None,
     after: Routing | None = None,
 ) -> NumberImport:
     message = f"{text} {error.message}" if text else str(error.message)
-    return _result(step.owned, "failed", message, error.fix, after=after, code=f"import.{error.kind}")
+    return _result(step.owned, "failed", message, fix or error.fix, after=after, code=f"import.{error.kind}")
 
 
 def _result(

@@ -148,6 +148,7 @@ class Acme:
             find=lambda _: self.list_numbers(),
             write=partial(self._write, operation),
             read=partial(self._read, operation),
+            patience=self._channel.options.retry_after_cap,
         )
 
     def _fields_for(self, route: Route) -> Routing:

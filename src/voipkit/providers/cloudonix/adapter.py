@@ -271,6 +271,8 @@ class Cloudonix:
             write=partial(self._write, operation),
             read=partial(self._read, operation),
             notes=notes,
+            patience=self._api.patience,
+            writers=1,
         )
 
     def _write(self, operation: str, number: ProviderNumber, fields: Routing) -> tuple[ProviderNumber, int]:

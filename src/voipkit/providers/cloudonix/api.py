@@ -62,6 +62,7 @@ class CloudonixApi:
 
     def __init__(self, credentials: CloudonixCredentials, http: HttpOptions) -> None:
         self.domain_name = full_name(credentials.domain)
+        self.patience = http.retry_after_cap
         self._path = f"{_OWN}/{_quoted(self.domain_name)}"
         self._channel = open_channel(
             "cloudonix",

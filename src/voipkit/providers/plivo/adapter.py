@@ -254,6 +254,7 @@ class Plivo:
             write=partial(self._write, operation),
             read=partial(self._read, operation),
             notes=notes,
+            patience=self._api.patience,
         )
 
     def _read(self, operation: str, number: ProviderNumber) -> ProviderNumber:

@@ -36,6 +36,7 @@ class PlivoApi:
 
     def __init__(self, credentials: PlivoCredentials, http: HttpOptions) -> None:
         self.auth_id = credentials.auth_id
+        self.patience = http.retry_after_cap
         self._workers = http.concurrency
         self._channel = open_channel(
             "plivo", http, basic(credentials.auth_id, credentials.auth_token), hosts={"api.plivo.com"}, sdk="plivo"

@@ -269,6 +269,7 @@ class SignalWire:
             find=lambda wanted: map(mapping.number, self._find(operation, wanted)),
             write=partial(self._write, operation),
             read=partial(self._read, operation),
+            patience=self._http.retry_after_cap,
         )
 
     def _read(self, operation: str, found: ProviderNumber) -> ProviderNumber:

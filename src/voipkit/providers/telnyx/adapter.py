@@ -262,6 +262,7 @@ class Telnyx:
             read=lambda number: _number(self._api.number(operation, number.id)),
             carries_voice=carries_voice,
             notes=lambda number: checks.notes_of(number.status, settings.get(number.number)),
+            patience=self._api.patience,
         )
 
     def _write(self, operation: str, number: ProviderNumber, fields: Routing) -> tuple[ProviderNumber, int]:

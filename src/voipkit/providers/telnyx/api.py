@@ -46,6 +46,7 @@ class TelnyxApi:
     def __init__(self, credentials: TelnyxCredentials, http: HttpOptions) -> None:
         self.host = HOSTS[credentials.region]
         self.workers = http.concurrency
+        self.patience = http.retry_after_cap
         self._channel = open_channel(
             "telnyx",
             http,

@@ -366,6 +366,7 @@ class Twilio:
             find=lambda wanted: self._find(operation, wanted),
             write=lambda number, fields: self._write(operation, number, fields),
             read=lambda number: self._read(operation, number),
+            patience=self._channel.options.retry_after_cap,
         )
 
     def _read(self, operation: str, number: ProviderNumber) -> ProviderNumber:

@@ -225,6 +225,7 @@ class Vobiz:
             write=partial(self._write, operation),
             read=partial(self._read, operation),
             notes=lambda number: checks.notes_of(seen[number.number]),
+            patience=self._api.patience,
         )
 
     def _read(self, operation: str, number: ProviderNumber) -> ProviderNumber:

@@ -49,6 +49,7 @@ class VobizApi:
 
     def __init__(self, credentials: VobizCredentials, http: HttpOptions) -> None:
         self.auth_id = credentials.auth_id
+        self.patience = http.retry_after_cap
         self._workers = min(PARALLEL, http.concurrency)
         self._channel = open_channel(
             "vobiz",

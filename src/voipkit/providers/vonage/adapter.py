@@ -231,6 +231,7 @@ class Vonage:
             read=lambda number: _number(self._api.number(operation, number.number)),
             notes=_notes,
             replaces=True,
+            patience=self._http.retry_after_cap,
         )
 
     def _write(self, operation: str, number: ProviderNumber, fields: Routing) -> tuple[ProviderNumber, int]:
