@@ -220,6 +220,32 @@ async def test_leaving_early_closes_the_listing_outside_the_loop():
     assert slow.left_in is not threading.current_thread()
 
 
+class Mapped(Slow):
+    """A stranger's carrier whose listing has no close(): what ends it is that nobody holds it any more."""
+
+    def list_numbers(self):
+        return map(lambda number: number, super().list_numbers())
+
+
+async def test_a_listing_that_cannot_be_closed_ends_outside_the_loop_too():
+    slow = Mapped(1000)
+    async with aclosing(carried(slow).list_numbers()) as listing:
+        async for _ in listing:
+            break
+
+    assert slow.left.is_set()
+    assert slow.left_in is not threading.current_thread()
+
+
+@pytest.mark.parametrize("carrier", ["twilio", "telnyx", "signalwire", "vonage", "plivo", "vobiz", "cloudonix"])
+def test_the_listings_of_built_in_carriers_can_be_closed(carrier, opened):
+    numbers = opened(carrier).list_numbers()
+    next(numbers)
+    numbers.close()
+
+    assert list(numbers) == []
+
+
 async def test_cancelling_ends_with_the_present_item():
     slow = Slow(1000, seconds=0.02)
     began = time.monotonic()

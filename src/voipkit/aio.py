@@ -268,10 +268,10 @@ class _Job(Generic[T]):
 
 async def _carried_over(start: Callable[[], Iterator[T]]) -> AsyncIterator[T]:
     """Iterate in threads, a batch a hop; an error comes after the items that were fetched before it."""
-    iterator = await _in_thread(start)
+    held = [await _in_thread(start)]  # in a list, so that a thread can drop the last reference: see `_let_go`
     try:
         while True:
-            batch, error = await _in_thread(partial(_next_batch, iterator))
+            batch, error = await _in_thread(partial(_next_batch, held))
             for item in batch:
                 yield item
             if error is not None:
@@ -279,20 +279,27 @@ async def _carried_over(start: Callable[[], Iterator[T]]) -> AsyncIterator[T]:
             if not batch:
                 return
     finally:
-        await _closed(iterator)
+        await _closed(held)
 
 
-async def _closed(iterator: Iterator[T]) -> None:
+async def _closed(held: list[Iterator[T]]) -> None:
     """Close a generator that was left early in a thread too: it waits for the pages that it has asked for."""
     from anyio import CancelScope
 
+    with CancelScope(shield=True):
+        await _in_thread(partial(_let_go, held))
+
+
+def _let_go(held: list[Iterator[T]]) -> None:
+    """Close an iterator and drop it: one without ``close``, such as a ``map``, closes what it iterates over then."""
+    iterator = held.pop()
     close = getattr(iterator, "close", None)
     if close is not None:
-        with CancelScope(shield=True):
-            await _in_thread(close)
+        close()
 
 
-def _next_batch(iterator: Iterator[T]) -> tuple[list[T], Exception | None]:
+def _next_batch(held: list[Iterator[T]]) -> tuple[list[T], Exception | None]:
+    (iterator,) = held
     batch: list[T] = []
     began = time.monotonic()
     try:

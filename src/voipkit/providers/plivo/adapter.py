@@ -126,7 +126,8 @@ class Plivo:
 
     def list_numbers(self) -> Iterator[ProviderNumber]:
         """Yield the account's numbers, 20 a request, several requests at once."""
-        return map(_number, self._api.numbers("list_numbers"))
+        for raw in self._api.numbers("list_numbers"):
+            yield _number(raw)
 
     def import_numbers(
         self,

@@ -126,7 +126,8 @@ class Vobiz:
 
     def list_numbers(self) -> Iterator[ProviderNumber]:
         """Yield the account's own numbers, 100 a request; those of sub-accounts and released ones are left out."""
-        return map(_number, self._api.numbers("list_numbers"))
+        for raw in self._api.numbers("list_numbers"):
+            yield _number(raw)
 
     def import_numbers(
         self,
