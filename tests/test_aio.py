@@ -224,7 +224,7 @@ class Mapped(Slow):
     """A stranger's carrier whose listing has no close(): what ends it is that nobody holds it any more."""
 
     def list_numbers(self):
-        return map(lambda number: number, super().list_numbers())
+        return map(ProviderNumber.model_copy, super().list_numbers())
 
 
 async def test_a_listing_that_cannot_be_closed_ends_outside_the_loop_too():
