@@ -854,6 +854,12 @@ class TestEvidence:
         assert run("evidence", "verify", token, "--provider", "telnyx", *require).exit_code == 0
         assert run("evidence", "verify", token, "--provider", "telnyx", "--require", "luck").exit_code == 2
 
+    @pytest.mark.parametrize("age", ["nan", "1e400", "-inf", "-1", "1e300"])
+    def test_an_age_that_is_none_is_refused(self, age, token):
+        result = run("evidence", "verify", token, "--provider", "telnyx", f"--max-age={age}", "--json")
+        assert result.exit_code == 2
+        assert "--max-age" in error_of(result)["message"]
+
     def test_without_a_key_it_says_so(self, token, monkeypatch):
         monkeypatch.delenv("VOIPKIT_SECRET_KEY")
         assert run("evidence", "verify", token, "--provider", "telnyx").exit_code == 2

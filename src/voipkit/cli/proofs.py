@@ -139,7 +139,17 @@ def _token(text: str) -> str:
 
 def _policy(require: list[str], max_age: float | None) -> Policy:
     answers: Any = tuple(dict.fromkeys(["credentials_valid", *require]))  # Policy refuses what is no answer
-    return Policy(required=answers, max_age=None if max_age is None else timedelta(seconds=max_age))
+    return Policy(required=answers, max_age=None if max_age is None else _age(max_age))
+
+
+def _age(seconds: float) -> timedelta:
+    try:
+        age = timedelta(seconds=seconds)
+    except (ValueError, OverflowError):  # not a number, or more than a timedelta holds
+        age = timedelta(-1)
+    if age < timedelta(0):
+        raise ConfigurationError("--max-age is no number of seconds.", fix="Give 0 or more, such as 300.")
+    return age
 
 
 def _read_jwks(file: Path) -> dict[str, Any]:
