@@ -309,6 +309,42 @@ class TestCredentials:
         text = json.dumps(box.credentials("telnyx"))
         assert run("suggest-name", "telnyx", "--credentials", "-", "--base-url", url, input=text).exit_code == 0
 
+    @pytest.mark.parametrize(
+        "command",
+        [
+            ["import", "telnyx", "--numbers-file", "-"],
+            ["verify", "telnyx", "--numbers-file", "-"],
+            ["restore", "telnyx", "-"],
+            ["evidence", "verify", "-", "--provider", "telnyx"],
+            ["evidence", "verify", "x", "--provider", "telnyx", "--jwks", "-"],
+        ],
+    )
+    def test_standard_input_serves_one_thing(self, command, box, url):
+        text = json.dumps(box.credentials("telnyx"))
+        result = run(*command, "--credentials", "-", "--base-url", url, "--json", input=text)
+        assert result.exit_code == 2
+        assert "standard input" in error_of(result)["message"]
+        assert box.requests == []
+
+    def test_standard_input_is_utf_8_whatever_the_locale_says(self):
+        """A C locale would take any bytes, and guess at the letters."""
+        text = json.dumps({"api_key": "KEYü", "connection_id": "1"}, ensure_ascii=False)
+        for encoding, message in (("latin-1", "not UTF-8"), ("utf-8-sig", "api_key")):
+            found = subprocess.run(
+                [sys.executable, "-m", "voipkit.cli", "test", "telnyx", "--credentials", "-", "--json"],
+                env={**os.environ, "LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"},
+                input=text.encode(encoding), capture_output=True, check=False, timeout=60,
+            )  # fmt: skip
+            assert found.returncode == 2, found
+            assert message in json.loads(found.stdout)["error"]["message"]
+
+    @posix_only
+    def test_closed_standard_input_is_said(self):
+        command = f"{sys.executable} -m voipkit.cli test telnyx --credentials - --json <&-"
+        found = subprocess.run(command, shell=True, capture_output=True, text=True, check=False, timeout=60)
+        assert found.returncode == 2, found
+        assert "cannot be read" in json.loads(found.stdout)["error"]["message"]
+
     def test_a_file_is_not_completed_from_the_environment(self, box, url):
         file = saved("account.json", {"account_sid": box.credentials("twilio")["account_sid"]})
         result = run("test", "twilio", "--credentials", file, "--base-url", url, env=variables(box))
@@ -690,6 +726,15 @@ class TestImport:
             "import", carrier, "--numbers-file", "-", "--yes", "--json", "--snapshot", "2.json", input=piped
         )
         assert [r["number"] for r in json.loads(result.stdout)["results"]] == [wanted[1]]
+
+    @pytest.mark.parametrize("row", ['{"number": null}', "{}", '{"number": ""}', '{"number": 15550001234}'])
+    def test_a_row_without_a_number_is_refused(self, row, voipkit_, box):
+        good, *_ = fresh_numbers(box, "telnyx")
+        text = f'{{"number": "{good}"}}\n{row}\n'
+        result = voipkit_("import", "telnyx", "--numbers-file", "-", "--yes", "--json", input=text)
+        assert result.exit_code == 2
+        assert "line 2" in error_of(result)["message"]
+        assert box.writes == []
 
     def test_the_file_holds_what_was_found_when_routing_changed_while_the_question_stood(
         self, voipkit_, box, monkeypatch

@@ -13,7 +13,7 @@ from rich.text import Text
 import voipkit
 from voipkit.cli import conformance, db, demo, doctor, imports, local, newprovider, output, proofs, serve, sip
 from voipkit.cli.guard import FAILED, NOT_ASKED, OK, guarded
-from voipkit.cli.inputs import read_numbers
+from voipkit.cli.inputs import read_numbers, refuse_two_readers
 from voipkit.cli.options import Account, AsJson, Numbers, NumbersFile, RouteText, Yes, parse_route, with_account
 from voipkit.cli.witnesses import Sources, verify_with_witness
 from voipkit.errors import ConfigurationError
@@ -194,6 +194,7 @@ def verify(
     made (a SIP trunk's own settings may allow one).
     """
     wanted = parse_route(route)
+    refuse_two_readers(account.credentials, numbers_file)
     if witness is not None:
         one = read_numbers(numbers or (), numbers_file)
         with account.open() as carrier:

@@ -12,7 +12,7 @@ import typer
 
 from voipkit.cli import output
 from voipkit.cli.guard import FAILED, OK
-from voipkit.cli.inputs import interactive, read_numbers, read_snapshot
+from voipkit.cli.inputs import interactive, read_numbers, read_snapshot, refuse_two_readers
 from voipkit.cli.options import Account, AsJson, Numbers, NumbersFile, RouteText, Yes, parse_route
 from voipkit.errors import ConfigurationError, Unsupported
 from voipkit.models import ImportReport, NumberImport, OnConflict, Route, RoutingSnapshot
@@ -48,6 +48,7 @@ def import_(
     A number that is routed elsewhere is refused.
     """
     wanted = parse_route(route)
+    refuse_two_readers(account.credentials, numbers_file)
     named = read_numbers(numbers or (), numbers_file)
     on_conflict: OnConflict = "overwrite" if overwrite else "refuse"
     with account.open() as carrier:
@@ -81,6 +82,7 @@ def restore(
 
     Puts the routing of its numbers back as it was before, except where somebody has changed it since.
     """
+    refuse_two_readers(account.credentials, snapshot)
     kept = read_snapshot(snapshot)
     with account.open() as carrier:
         if not isinstance(carrier, SupportsRestore):

@@ -6,6 +6,7 @@ carrier from a stranger's package is asked for in the same way as a built-in one
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -13,6 +14,7 @@ import stat
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +26,12 @@ from voipkit.errors import ConfigurationError, CredentialsInvalid, FieldProblem
 from voipkit.models import FormField, ProviderInfo, RoutingSnapshot, SetupMethod
 
 __all__ = [
-    "Given", "gather", "interactive", "known_variables", "read_numbers", "read_snapshot", "read_text",
-    "unknown_variables", "variable",
+    "STANDARD_INPUT", "Given", "gather", "interactive", "known_variables", "read_numbers", "read_snapshot", "read_text",
+    "refuse_two_readers", "unknown_variables", "variable",
 ]  # fmt: skip
+
+STANDARD_INPUT = Path("-")
+"""How standard input is named where a file is asked for."""
 
 _SECTIONS = ("credentials", "sip_config")
 _MARKS = {"credentials", "sip_config", "sipConfig", "setup_method", "setupMethod"}
@@ -48,7 +53,7 @@ class Given:
 
 def interactive() -> bool:
     """Whether somebody is there to answer a question."""
-    return sys.stdin.isatty()
+    return sys.stdin is not None and sys.stdin.isatty()
 
 
 # --- Credentials -----------------------------------------------------------------------------------------------------
@@ -80,7 +85,7 @@ def gather(info: ProviderInfo, file: Path | None, setup_method: str | None) -> G
     given = Given(given.credentials, given.sip_config, method.id)
     if not _missing(method, given):
         return given
-    if not interactive() or file == Path("-"):
+    if not interactive() or file == STANDARD_INPUT:
         _refuse(info, method, given, from_file=from_file is not None)
     return _ask(info, method, given)
 
@@ -120,7 +125,7 @@ def _fields(method: SetupMethod, section: str) -> tuple[FormField, ...]:
 
 def _read_file(file: Path) -> Given:
     document = _json_object(read_text(file), file)
-    if file != Path("-"):
+    if file != STANDARD_INPUT:
         _warn_if_open(file)
     parts = document if _MARKS & document.keys() else {"credentials": document}
     sections = [parts.get("credentials") or {}, parts.get("sip_config") or parts.get("sipConfig") or {}]
@@ -252,10 +257,29 @@ def read_text(file: Path) -> str:
         ConfigurationError: It cannot be read.
     """
     try:
-        return sys.stdin.read() if file == Path("-") else file.read_text(encoding="utf-8-sig")
+        return _standard_input() if file == STANDARD_INPUT else file.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise ConfigurationError(f"{file} cannot be read: {reason}.") from None
+        name = "Standard input" if file == STANDARD_INPUT else file
+        raise ConfigurationError(f"{name} cannot be read: {reason}.") from None
+
+
+def _standard_input() -> str:
+    if sys.stdin is None:  # closed by whoever started us
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+    if isinstance(sys.stdin, TextIOWrapper):
+        sys.stdin.reconfigure(encoding="utf-8-sig", errors="strict")  # the C locale would take any bytes for letters
+    return sys.stdin.read()
+
+
+def refuse_two_readers(*files: Path | None) -> None:
+    """Refuse ``-`` for more than one of the files that a command was given: standard input can be read once.
+
+    Raises:
+        ConfigurationError: Two want it.
+    """
+    if files.count(STANDARD_INPUT) > 1:
+        raise ConfigurationError("Only one thing can be read from standard input.", fix="Give a file for the other.")
 
 
 def _json_object(text: str, file: Path) -> dict[str, Any]:
@@ -278,13 +302,13 @@ def read_numbers(arguments: Iterable[str], file: Path | None) -> list[str]:
             by its ``number``. ``-`` reads standard input.
 
     Raises:
-        ConfigurationError: There are none, or the file cannot be read.
+        ConfigurationError: There are none, a line of JSON has none, or the file cannot be read.
     """
     numbers = list(arguments)
-    for row in read_text(file).splitlines() if file else ():
+    for place, row in enumerate(read_text(file).splitlines() if file else (), start=1):
         text = row.strip()
         if text.startswith("{"):
-            numbers.append(str(_json_object(text, file or Path()).get("number", "")))
+            numbers.append(_number_of(text, file or STANDARD_INPUT, place))
         elif text.partition("#")[0].strip():
             numbers.append(text.partition("#")[0].strip())
     if not numbers:
@@ -292,6 +316,15 @@ def read_numbers(arguments: Iterable[str], file: Path | None) -> list[str]:
             "No numbers were given.", fix="Name them in E.164 (+15550001234), or use --numbers-file."
         )
     return numbers
+
+
+def _number_of(text: str, file: Path, place: int) -> str:
+    number = _json_object(text, file).get("number")
+    if not isinstance(number, str) or not number:
+        raise ConfigurationError(
+            f"{file}, line {place}, has no number.", fix='Write {"number": "+15550001234"}, or the number alone.'
+        )
+    return number
 
 
 def read_snapshot(file: Path) -> RoutingSnapshot:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,7 +12,7 @@ import typer
 
 from voipkit.cli import output
 from voipkit.cli.guard import EVIDENCE, OK, error_document, guarded
-from voipkit.cli.inputs import read_text
+from voipkit.cli.inputs import STANDARD_INPUT, read_text, refuse_two_readers
 from voipkit.cli.options import Account, AsJson, with_account
 from voipkit.errors import ConfigurationError, EvidenceError, EvidenceProviderMismatch
 from voipkit.evidence import Evidence, KeyRing, Policy, explain, generate_key, verify_offline
@@ -62,6 +61,7 @@ def show(token: _Token, *, jwks: _Jwks = None, as_json: AsJson = False) -> int:
 
     With keys at hand (--jwks or VOIPKIT_SECRET_KEY) also whether it is good; it is never used up.
     """
+    refuse_two_readers(Path(token), jwks)
     text = _token(token)
     keys = _read_jwks(jwks) if jwks else (KeyRing.from_env() if os.environ.get(_VARIABLE) else None)
     known = public_keys(keys) if isinstance(keys, KeyRing) else keys
@@ -99,6 +99,7 @@ def verify(
     Against the credentials of a carrier (--provider), or with --jwks by signature and expiry alone. The token is not
     used up.
     """
+    refuse_two_readers(account.credentials, Path(token), jwks)
     text = _token(token)
     policy = _policy(require or [], max_age)
     if jwks:
@@ -134,7 +135,7 @@ def jwks(*, as_json: AsJson = True) -> int:  # noqa: ARG001 - always JSON; the o
 
 
 def _token(text: str) -> str:
-    return sys.stdin.read().strip() if text == "-" else text
+    return read_text(STANDARD_INPUT).strip() if text == "-" else text
 
 
 def _policy(require: list[str], max_age: float | None) -> Policy:
