@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 from types import SimpleNamespace
 
+import certifi
 import pytest
 import typer
 from typer.testing import CliRunner
@@ -1085,6 +1086,24 @@ class TestDoctor:
             "findings"
         ]
         assert ("VOIPKIT_BASE_URL", "warn") in [(f["topic"], f["status"]) for f in findings]
+
+    @pytest.mark.parametrize("arguments", [["doctor"], ["doctor", "--network"]])
+    def test_a_bundle_and_a_proxy_that_cannot_be_used_are_wrong(self, arguments):
+        Path("broken.pem").write_text("no certificate")
+        env = {"VOIPKIT_CA_BUNDLE": "broken.pem", "VOIPKIT_PROXY": "socks5://user:s3cr3t-canary@proxy:1"}
+        result = run(*arguments, "--json", env=env)
+        assert result.exit_code == 1
+        bad = [f["topic"] for f in json.loads(result.stdout)["findings"] if f["status"] == "fail"]
+        assert bad == ["VOIPKIT_CA_BUNDLE", "VOIPKIT_PROXY"]
+        assert "s3cr3t-canary" not in result.output
+
+    def test_a_bundle_and_a_proxy_that_can_be_used_are_named(self):
+        env = {"VOIPKIT_CA_BUNDLE": certifi.where(), "VOIPKIT_PROXY": "http://user:s3cr3t-canary@proxy:1"}
+        result = run("doctor", "--json", env=env)
+        assert result.exit_code == 0
+        found = {f["topic"]: f["status"] for f in json.loads(result.stdout)["findings"]}
+        assert (found["VOIPKIT_CA_BUNDLE"], found["VOIPKIT_PROXY"]) == ("ok", "info")
+        assert "s3cr3t-canary" not in result.output
 
     def test_broken_and_duplicate_plugins(self, monkeypatch, tmp_path):
         for name, line in (("acme-broken", "acme = no_such_module:Acme"), ("acme-twice", "twilio = json:JSONDecoder")):

@@ -5,11 +5,9 @@ from __future__ import annotations
 import base64
 import datetime
 import gzip
-import ipaddress
 import json
 import logging
 import socket
-import ssl
 import threading
 import time
 import traceback
@@ -18,13 +16,9 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 import requests
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from pydantic import SecretStr
 
-from tests.adapting.server import reply, serving
+from tests.adapting.server import localhost_context, reply, serving
 from voipkit.adapting.transport import (
     PLACEHOLDER,
     HttpOptions,
@@ -515,33 +509,7 @@ def test_last_reply_is_kept_for_each_thread(open_to):
 @pytest.fixture(scope="module")
 def localhost_tls(tmp_path_factory):
     """A server context for localhost, and the file of the authority that vouches for it."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    today = datetime.datetime.now(datetime.UTC)
-    cert = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(today - datetime.timedelta(days=1))
-        .not_valid_after(today + datetime.timedelta(days=1))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]),
-            critical=False,
-        )
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    folder = tmp_path_factory.mktemp("tls")
-    pem, key_file = folder / "cert.pem", folder / "key.pem"
-    pem.write_bytes(cert.public_bytes(serialization.Encoding.PEM))
-    key_file.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(pem, key_file)
-    return context, pem
+    return localhost_context(tmp_path_factory.mktemp("tls"))
 
 
 def test_a_certificate_is_checked_and_a_bundle_of_ones_own_is_trusted(localhost_tls, open_to, monkeypatch, tmp_path):

@@ -18,6 +18,8 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
+from tests.adapting.server import localhost_context, reply
+from tests.adapting.server import serving as serving_tls
 from tests.web.conftest import Telnyx, client_of
 from voipkit.errors import ConfigurationError
 from voipkit.evidence import generate_key
@@ -154,6 +156,35 @@ def test_it_serves_keeps_and_stops(stop, box, tmp_path):
             assert [c["name"] for c in client.get("/v1/voip-connections").json()] == ["Kept"]
     everything = b"".join(path.read_bytes() for path in tmp_path.iterdir())
     assert telnyx.secret.encode() not in everything
+
+
+def test_carriers_are_asked_by_the_authorities_of_the_environment(box, tmp_path):
+    context, pem = localhost_context(tmp_path)
+    telnyx = Telnyx(box)
+    with serving_tls(lambda handler, _: reply(handler, status=401), context) as (url, seen):
+        environment = {"VOIPKIT_SECRET_KEY": generate_key(), "VOIPKIT_API_TOKEN": TOKEN, "VOIPKIT_BASE_URL": url}
+        with serving(box, tmp_path, **environment, VOIPKIT_CA_BUNDLE=str(pem)) as (said, _):
+            answer = httpx.post(
+                said["url"] + "/v1/voip-connections/test",
+                json=telnyx.given, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=60,
+            )  # fmt: skip
+
+    assert seen.requests, answer.text
+
+
+def test_a_bundle_that_cannot_be_read_ends_it_before_it_serves(tmp_path):
+    (tmp_path / "broken.pem").write_text("no certificate")
+    done = subprocess.run(
+        [sys.executable, "-m", "voipkit.cli", "serve", "--port", "0", "--ca-bundle", str(tmp_path / "broken.pem")],
+        env={**os.environ, "VOIPKIT_SECRET_KEY": generate_key(), "VOIPKIT_DATABASE_URL": f"sqlite:///{tmp_path}/v.db"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert done.returncode == 2
+    assert "ca_bundle" in done.stderr
 
 
 def test_it_says_what_is_missing(tmp_path):

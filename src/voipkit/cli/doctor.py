@@ -38,7 +38,7 @@ from voipkit.sandbox import Sandbox
 __all__ = ["doctor"]
 
 _OLDEST = (3, 11)
-_OWN = {"VOIPKIT_SECRET_KEY", "VOIPKIT_BASE_URL", "VOIPKIT_CA_BUNDLE", "VOIPKIT_PROXY"}
+_BUNDLE, _PROXY = "VOIPKIT_CA_BUNDLE", "VOIPKIT_PROXY"
 # What requests, httpx, urllib and OpenSSL would take from the environment.
 _NETWORK = (
     "HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE",
@@ -158,6 +158,7 @@ def _own_variables() -> Iterator[Finding]:
     if os.environ.get("VOIPKIT_BASE_URL"):
         text = "set: commands go there, and not to the carriers"
         yield Finding("VOIPKIT_BASE_URL", "warn", text, "Unset it to reach the carriers.")
+    yield from _bundle_and_proxy()
     for info in _carriers():
         known = known_variables(info)
         there = sorted(known & os.environ.keys())
@@ -167,6 +168,25 @@ def _own_variables() -> Iterator[Finding]:
             near = difflib.get_close_matches(name, known, n=1)
             hint = f"Did you mean {near[0]}?" if near else f"`voipkit providers {info.id}` names them."
             yield Finding(f"account {info.id}", "warn", f"{name} is set, but {info.label} has no such field", hint)
+
+
+def _bundle_and_proxy() -> Iterator[Finding]:
+    """Say whether they can be used; a proxy's URL may hold a password, and is not shown."""
+    if bundle := os.environ.get(_BUNDLE):
+        try:
+            network.tls_context(bundle)
+        except ConfigurationError:
+            fix = "Give the path of a PEM file of certificates, or unset it."
+            yield Finding(_BUNDLE, "fail", f"{bundle} cannot be read as certificates", fix)
+        else:
+            yield Finding(_BUNDLE, "ok", f"{bundle}, in place of certifi's authorities")
+    if proxy := os.environ.get(_PROXY):
+        try:
+            HttpOptions(proxies=proxy)
+        except ConfigurationError:
+            yield Finding(_PROXY, "fail", "set, but no http or https URL", "Write http://host:port, or unset it.")
+        else:
+            yield Finding(_PROXY, "info", "set: requests go through it; it is not tested here")
 
 
 def _foreign_variables() -> Iterator[Finding]:
@@ -195,10 +215,13 @@ def _foreign_variables() -> Iterator[Finding]:
 
 def _reachable() -> Iterator[Finding]:
     """Shake hands with the hosts that a credential test would ask. A proxy is not gone through."""
-    bundle = os.environ.get("VOIPKIT_CA_BUNDLE")
+    try:
+        context = network.tls_context(os.environ.get(_BUNDLE) or None)
+    except ConfigurationError:  # `_bundle_and_proxy` has told
+        return
     for info in simulated(Sandbox()):
         for host in _hosts(info):
-            yield _shake_hands(host, network.tls_context(bundle))
+            yield _shake_hands(host, context)
 
 
 def _hosts(info: ProviderInfo) -> list[str]:

@@ -19,7 +19,7 @@ from voipkit.errors import ConfigurationError
 from voipkit.models import Route
 from voipkit.protocols import Provider
 
-__all__ = ["Account", "AsJson", "Numbers", "NumbersFile", "RouteText", "Yes", "parse_route", "with_account"]
+__all__ = ["Account", "AsJson", "CaBundle", "Numbers", "NumbersFile", "RouteText", "Yes", "parse_route", "with_account"]
 
 _ACCOUNT = "Account"
 _CONNECTION = "Connection"
@@ -40,6 +40,16 @@ RouteText = Annotated[
         metavar="ROUTE",
         help="Where calls shall go: trunk:ID, application:ID, webhook:URL, webhook:GET:URL or sip:URI. "
         "Without it, the route that the credentials or the SIP configuration name.",
+    ),
+]
+CaBundle = Annotated[
+    Path | None,
+    typer.Option(
+        "--ca-bundle",
+        metavar="FILE",
+        envvar="VOIPKIT_CA_BUNDLE",
+        rich_help_panel=_CONNECTION,
+        help="Certificate authorities (PEM) in place of certifi's.",
     ),
 ]
 
@@ -87,18 +97,7 @@ _COMMON: dict[str, tuple[Any, Any]] = {
         ],
         None,
     ),
-    "ca_bundle": (
-        Annotated[
-            Path | None,
-            typer.Option(
-                metavar="FILE",
-                envvar="VOIPKIT_CA_BUNDLE",
-                rich_help_panel=_CONNECTION,
-                help="Certificate authorities (PEM) in place of certifi's.",
-            ),
-        ],
-        None,
-    ),
+    "ca_bundle": (CaBundle, None),
     "allow_private": (
         Annotated[
             bool,

@@ -16,7 +16,7 @@ from voipkit.adapting.transport import HttpOptions
 from voipkit.cli import output
 from voipkit.cli.db import Where, opened_store
 from voipkit.cli.guard import OK
-from voipkit.cli.options import AsJson
+from voipkit.cli.options import AsJson, CaBundle
 from voipkit.errors import ConfigurationError, MissingExtra
 from voipkit.evidence import KeyRing
 
@@ -36,6 +36,7 @@ def serve(
     port: Annotated[int, typer.Option(min=0, max=65535, metavar="PORT", help="0 takes a free one.")] = 8000,
     database: Where = None,
     org: Annotated[str, typer.Option(metavar="TENANT", help="The tenant that everything belongs to.")] = "default",
+    ca_bundle: CaBundle = None,
     base_url: Annotated[str | None, typer.Option(envvar="VOIPKIT_BASE_URL", hidden=True)] = None,
     as_json: AsJson = False,
 ) -> int:
@@ -48,7 +49,7 @@ def serve(
     ring = KeyRing.from_env()
     given = os.environ.get(_TOKEN, "").strip()
     token = SecretStr(given or secrets.token_urlsafe(32))
-    http = HttpOptions(base_url=base_url, proxies=os.environ.get("VOIPKIT_PROXY") or None)
+    http = HttpOptions(base_url=base_url, ca_bundle=ca_bundle, proxies=os.environ.get("VOIPKIT_PROXY") or None)
     with opened_store(database) as store:
         from voipkit.service import ConnectionService
         from voipkit.web import create_app
