@@ -121,3 +121,37 @@ def test_forms_sandbox_and_evidence_load_no_sdk(code):
 
 def test_the_sandbox_needs_the_standard_library_only():
     assert _loaded_by("import voipkit.sandbox; voipkit.sandbox.Sandbox()").isdisjoint(_HEAVY[:-2])
+
+
+@pytest.mark.parametrize(
+    ("absent", "name", "extra"),
+    [
+        ("sqlalchemy", "voipkit.store.SqlStore", "sql"),
+        ("alembic", "voipkit.store.SqlStore", "sql"),
+        ("psycopg", "voipkit.store.SqlStore", "sql"),
+        ("platformdirs", "voipkit.store.SqlStore", "sql"),
+        ("pytest", "voipkit.testing.ProviderTests", "test"),
+        ("pytest", "voipkit.testing.StoreTests", "test"),
+        ("fastapi", "voipkit.web.create_router", "web"),
+    ],
+)
+def test_what_needs_an_extra_says_which(absent, name, extra):
+    module, _, name = name.rpartition(".")
+    code = (
+        f"import sys; sys.modules['{absent}'] = None\n"
+        "from voipkit.errors import MissingExtra\n"
+        f"try:\n    from {module} import {name}\n"
+        "except MissingExtra as error:\n    print(error.fix)"
+    )
+
+    done = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=False, timeout=60)
+
+    assert (done.stdout, done.stderr) == (f"pip install 'voipkit[{extra}]'\n", "")
+
+
+def test_a_fault_of_our_own_is_no_missing_extra(monkeypatch):
+    """Only what the extra installs counts: a module of ours that is not there is a broken installation."""
+    monkeypatch.setitem(sys.modules, "voipkit.store.sql", None)
+
+    with pytest.raises(ModuleNotFoundError, match=r"voipkit\.store\.sql"):
+        from voipkit.store import SqlStore  # noqa: F401

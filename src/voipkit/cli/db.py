@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,7 +12,6 @@ import typer
 from voipkit.cli import output
 from voipkit.cli.guard import FAILED, OK, guarded
 from voipkit.cli.options import AsJson
-from voipkit.errors import MissingExtra
 from voipkit.evidence import KeyRing
 from voipkit.store.sealing import Sealer
 from voipkit.store.sealing import rekey as rekey_store
@@ -107,8 +105,6 @@ def opened_store(database: str | None) -> Iterator[SqlStore]:
         MissingExtra: The database layer is not installed.
         ConfigurationError: The URL is none that can be used.
     """
-    if any(find_spec(name) is None for name in ("sqlalchemy", "alembic", "psycopg", "platformdirs")):
-        raise MissingExtra("The database layer is not installed.", fix="pip install 'voipkit[sql]'")
     from voipkit.store import SqlStore
 
     store = SqlStore(database or os.environ.get(VARIABLE) or None)

@@ -15,7 +15,10 @@ loads no database.
 from __future__ import annotations
 
 from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
+
+from voipkit.errors import MissingExtra
 
 if TYPE_CHECKING:
     from voipkit.store.memory import MemoryStore
@@ -33,12 +36,15 @@ _HOME = {
     "StoreTransaction": "port",
     "rekey": "sealing",
 }
+_SQL = ("sqlalchemy", "alembic", "psycopg", "platformdirs")  # what the extra installs
 
 
 def __getattr__(name: str) -> object:
     if name not in _HOME:
         msg = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(msg)
+    if name == "SqlStore" and any(find_spec(each) is None for each in _SQL):
+        raise MissingExtra("The database layer is not installed.", fix="pip install 'voipkit[sql]'")
     return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
 
 

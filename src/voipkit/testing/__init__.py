@@ -12,7 +12,10 @@ pytest loads `voipkit.testing.plugin` by itself wherever voipkit is installed, s
 from __future__ import annotations
 
 import importlib
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
+
+from voipkit.errors import MissingExtra
 
 if TYPE_CHECKING:
     from voipkit.testing.accounts import Account, CannotArrange, Kind
@@ -32,12 +35,15 @@ _HOMES = {
     "SandboxAccount": "sandboxed",
     "StoreTests": "stores",
 }
+_WITH_PYTEST = ("ProviderTests", "StoreTests")
 
 
 def __getattr__(name: str) -> object:
     if name not in _HOMES:
         msg = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(msg)
+    if name in _WITH_PYTEST and find_spec("pytest") is None:
+        raise MissingExtra("The conformance kit needs pytest.", fix="pip install 'voipkit[test]'")
     return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
 
 
