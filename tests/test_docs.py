@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+import typer
 
 import voipkit
 from voipkit import models, registry
+from voipkit.cli import installed
+from voipkit.cli.app import app
 from voipkit.evidence import generate_key
 from voipkit.sandbox import Sandbox
 
@@ -122,6 +125,38 @@ def test_extras_named_in_documents_exist():
     for page in _DOCUMENTS:
         for extras in re.findall(r"voipkit\[([\w,]+)\]", (ROOT / page).read_text(encoding="utf-8")):
             assert set(extras.split(",")) <= known, page
+
+
+_INSTALLS = re.compile(r"pip install (?:-e )?'voipkit\[([\w,]+)\]'")
+_CODE = re.compile(r"^```.*?^```$|^ {4,}.*$", re.DOTALL | re.MULTILINE)
+_COMMAND = re.compile(r"^\s*(?:export \w+=\$\()?voipkit ([a-z-]+)(?: ([a-z]+))?", re.MULTILINE)
+_MORE = {"db": {"sql"}, "serve": {"sql", "web"}, "sip": {"sip"}, "conformance": {"test"}}
+
+
+def _shown_commands(text: str) -> Iterator[tuple[str, set[str]]]:
+    """Give each command that a page's code shows, and the extras that it needs."""
+    known = typer.main.get_command(app).commands
+    carriers = {info.id for info in registry.providers()}
+    for block in _CODE.findall(re.sub(r"<!-- generated: .*?<!-- end -->", "", text, flags=re.DOTALL)):
+        for name, argument in _COMMAND.findall(block):
+            if name in known:
+                yield name, {"cli", *_MORE.get(name, ()), *({argument} & carriers)}
+
+
+@pytest.mark.parametrize("page", _DOCUMENTS)
+def test_a_page_s_install_line_covers_the_commands_that_it_shows(page):
+    """Who follows a page from its first line on has what the next lines need."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    extras = {extra for line in _INSTALLS.findall(text) for extra in line.split(",")}
+    there = {r.name for extra in extras for r in installed.requirements(extra)}
+    lacking = {
+        f"{name} needs {extra}"
+        for name, needed in _shown_commands(text)
+        for extra in needed
+        if not {r.name for r in installed.requirements(extra)} <= there
+    }
+
+    assert not extras or not lacking
 
 
 def test_every_type_of_event_is_listed():
