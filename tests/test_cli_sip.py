@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 from collections.abc import Iterator
 
 import pytest
 from typer.testing import CliRunner
 
+from tests.sip.peers.processes import free_port
 from voipkit import registry
 from voipkit.cli import inputs, witnesses
 from voipkit.cli.app import app
@@ -48,12 +48,6 @@ def sip(question, peer, *arguments, transport="udp", **more):
     where = f"{peer.host}:{peer.port(transport)}"
     options = ("--domain", "trunk.test", "--transport", transport, "--allow-private")
     return run("sip", question, where, *arguments, *options, **more)
-
-
-def free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
-        udp.bind(("127.0.0.1", 0))
-        return int(udp.getsockname()[1])
 
 
 # --- the questions ---------------------------------------------------------------------------------------------------

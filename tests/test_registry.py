@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import importlib
+import importlib.metadata
 import pickle
 import subprocess
 import sys
@@ -168,6 +169,27 @@ def test_a_plugin_is_described_with_its_distribution(install):
 def test_a_distribution_without_metadata_is_no_obstacle(install):
     """An interrupted uninstall leaves a .dist-info with entry points and nothing else."""
     install("acme-rest", {"acme": "acme_rest:Acme"}, metadata=False, acme_rest=acme())
+
+    assert voipkit.provider_info("acme").label == "Acme"
+
+
+def test_nor_is_it_where_a_backport_looks_for_distributions(install, monkeypatch):
+    """importlib_metadata, once anybody imports it, finds distributions for everybody; 10.2 raises for absent metadata."""
+
+    class Strict(importlib.metadata.PathDistribution):
+        @property
+        def metadata(self):
+            raise FileNotFoundError("No package metadata was found.")
+
+    class Finder(importlib.metadata.DistributionFinder):
+        def find_distributions(self, context=importlib.metadata.DistributionFinder.Context()):  # noqa: B008 - its API
+            return [Strict(info) for info in site.glob("*.dist-info")]
+
+        def find_spec(self, *_):
+            return None  # modules are found as ever
+
+    site = install("acme-rest", {"acme": "acme_rest:Acme"}, metadata=False, acme_rest=acme())
+    monkeypatch.setattr(sys, "meta_path", [Finder(), *sys.meta_path])
 
     assert voipkit.provider_info("acme").label == "Acme"
 

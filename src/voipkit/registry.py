@@ -154,8 +154,11 @@ def _distribution(point: metadata.EntryPoint) -> tuple[str | None, str | None]:
     """Name and version; an interrupted uninstall leaves entry points without either."""
     if point.dist is None:
         return None, None
-    # Not `dist.name`: asking for an absent field warns since Python 3.12.
-    found = [(point.dist.metadata.get_all(field) or [None])[0] for field in ("Name", "Version")]
+    try:
+        # Not `dist.name`: asking for an absent field warns since Python 3.12.
+        found = [(point.dist.metadata.get_all(field) or [None])[0] for field in ("Name", "Version")]
+    except FileNotFoundError:  # of importlib_metadata 10.2, which finds for everybody once anybody has imported it
+        return None, None
     return found[0], found[1]
 
 
