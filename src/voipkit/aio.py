@@ -22,6 +22,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Self, TypeVar
 
 from voipkit import registry
+from voipkit.adapting.dialin import verify_watched
 from voipkit.adapting.transport import HttpOptions
 from voipkit.errors import MissingExtra, Unsupported
 from voipkit.models import (
@@ -35,7 +36,7 @@ from voipkit.models import (
     Route,
     RoutingSnapshot,
 )
-from voipkit.protocols import InboundWitness, Provider, SupportsDialIn, SupportsRestore
+from voipkit.protocols import InboundWitness, Provider, SupportsRestore
 
 if TYPE_CHECKING:
     from voipkit.service import ConnectionService
@@ -121,14 +122,7 @@ class AsyncProvider:
         Raises:
             Unsupported: A witness was given, and the carrier cannot have a call placed.
         """
-        if witness is None:
-            return await _in_thread(partial(self.sync.verify_number, number, route))
-        if not isinstance(self.sync, SupportsDialIn):
-            raise Unsupported(
-                f"{self.info.label} cannot have a call placed, so a witness has nothing to see.",
-                fix="Leave the witness out.",
-            )
-        return await _in_thread(partial(self.sync.verify_number, number, route, witness=witness))
+        return await _in_thread(partial(verify_watched, self.sync, number, route, witness))
 
     def verify_numbers(
         self, numbers: Iterable[str | ProviderNumber], route: Route | None = None

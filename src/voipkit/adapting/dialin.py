@@ -15,10 +15,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from voipkit.adapting.checking import Finding, Speaker
-from voipkit.models import CarrierObject, Check, PlacedCall, Sighting
-from voipkit.protocols import InboundWitness
+from voipkit.errors import Unsupported
+from voipkit.models import CarrierObject, Check, NumberVerification, PlacedCall, Route, Sighting
+from voipkit.protocols import InboundWitness, Provider, SupportsDialIn
 
-__all__ = ["FINDINGS", "WINDOW", "dial_in", "no_witness_check", "same_number"]
+__all__ = ["FINDINGS", "WINDOW", "dial_in", "no_witness_check", "same_number", "verify_watched"]
 
 WINDOW = 45.0
 """Seconds in which the call has to arrive."""
@@ -114,6 +115,30 @@ def dial_in(
     return _say(
         provider, code, called, began, seconds=f"{window:g}", reference=placed.reference if placed else None, **words
     )
+
+
+def verify_watched(
+    carrier: Provider, number: str, route: Route | None, witness: InboundWitness | None
+) -> NumberVerification:
+    """Verify a number of any carrier, with a witness where there is one.
+
+    Args:
+        carrier: An opened carrier.
+        number: E.164.
+        route: See `Provider.verify_number`.
+        witness: Sees a call to the number arrive; None places no such call.
+
+    Raises:
+        Unsupported: There is a witness, and the carrier cannot have a call placed.
+    """
+    if witness is None:
+        return carrier.verify_number(number, route)
+    if not isinstance(carrier, SupportsDialIn):
+        raise Unsupported(
+            f"{carrier.info.label} cannot have a call placed, so a witness has nothing to see.",
+            fix="Leave the witness out.",
+        )
+    return carrier.verify_number(number, route, witness=witness)
 
 
 def no_witness_check(provider: str, called: str) -> Check:

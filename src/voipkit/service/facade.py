@@ -10,6 +10,7 @@ from voipkit import registry
 from voipkit.adapting.transport import HttpOptions
 from voipkit.evidence import KeyRing, Policy
 from voipkit.models import AuditEntry, Connection, Event, NameSuggestion, Page, ProviderInfo
+from voipkit.protocols import InboundWitness
 from voipkit.service import (
     connections,
     deleting,
@@ -58,6 +59,7 @@ class ConnectionService(NumberOperations):
         lease: timedelta = _LEASE,
         authorize_transfer: Callable[[Transfer], bool] | None = None,
         on_event: Callable[[Event], None] | None = None,
+        witness: InboundWitness | None = None,
         clock: Callable[[], datetime] | None = None,
     ) -> None:
         """Keep what every operation needs; nothing is read or sent.
@@ -71,9 +73,14 @@ class ConnectionService(NumberOperations):
             lease: How long after the death of a process others wait before they take over what it was doing.
             authorize_transfer: Asked once for each of the two tenants of a transfer; None refuses transfers.
             on_event: Told what happened, after it was saved. What it raises is logged and goes no further.
+            witness: Sees calls to numbers of SIP trunks arrive, whenever such a number is verified, also in jobs and
+                rotations; a trunk is called only where its own settings allow calls. At other carriers a call is
+                placed only when `verify_number` is given a witness.
             clock: Says this moment, aware; None asks the system.
         """
-        self._shop = Shop.build(store, keys, http, policy, grace, lease, authorize_transfer, on_event, clock)
+        self._shop = Shop.build(
+            store, keys, http, policy, grace, lease, authorize_transfer, on_event, witness, clock
+        )  # fmt: skip
 
     def __repr__(self) -> str:
         return f"ConnectionService({self._shop.store!r})"

@@ -17,6 +17,7 @@ from voipkit.models import (
     ProviderNumber,
     Route,
 )
+from voipkit.protocols import InboundWitness
 from voipkit.service import importing, jobs, numbers, verifying
 from voipkit.service.results import NumbersImport, NumberVerified
 from voipkit.service.shop import UNSET, Shop, Unset
@@ -88,7 +89,9 @@ class NumberOperations:
             self._shop, org_id, connection_id, numbers, route, on_conflict, dry_run, idempotency_key, actor
         )
 
-    def verify_number(self, org_id: str, number_id: int, *, actor: str | None = None) -> NumberVerified:
+    def verify_number(
+        self, org_id: str, number_id: int, *, witness: InboundWitness | None = None, actor: str | None = None
+    ) -> NumberVerified:
         """Find out whether calls flow to and from a number, and record it.
 
         A pass makes it ``active`` and ``verified``; a fail makes it ``provisioning`` and ``failed``; where the carrier
@@ -97,14 +100,17 @@ class NumberOperations:
         Args:
             org_id: The tenant.
             number_id: The number's record.
+            witness: Has the number called, and sees the call arrive; ask `SupportsDialIn.dial_in_cost` before. None
+                takes the service's witness at a SIP trunk, and places no call elsewhere.
             actor: Who asks, for the audit log.
 
         Raises:
             StateConflict: It is released, or has no connection.
+            Unsupported: A witness was given, and the carrier cannot have a call placed.
             ProviderError: The carrier could not be asked; nothing was changed.
             ObjectNotFound: This tenant has none of that id.
         """
-        return verifying.verify_number(self._shop, org_id, number_id, actor)
+        return verifying.verify_number(self._shop, org_id, number_id, witness, actor)
 
     # --- jobs (jobs) ------------------------------------------------------------------------------------------------
 

@@ -13,11 +13,21 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor, Future
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from voipkit.errors import JobInterrupted, OperationInProgress, StoreError, StoreNotFound, VoipkitError
+from voipkit import registry
+from voipkit.errors import (
+    ConfigurationError,
+    JobInterrupted,
+    ObjectNotFound,
+    OperationInProgress,
+    StoreError,
+    StoreNotFound,
+    VoipkitError,
+)
 from voipkit.models import (
     EventType,
     ItemResult,
@@ -48,6 +58,7 @@ log = logging.getLogger("voipkit.service")
 
 _MOST = 1_000_000
 _BATCH = {"import": 500, "verify": 1000}  # numbers that share the carrier's listing, and that a crash repeats
+_CALLED = 5  # numbers of a batch that are called one by one: a call takes up to a minute, and a claim has to last
 _CLAIM = 5  # leases that a claim on items lasts: unlike an operation's, it is not renewed
 _GLANCE = 0.5  # seconds between two looks at whether a dead worker's claim has passed
 
@@ -264,7 +275,7 @@ def batch(shop: Shop, org_id: str, job_id: int, worker: str) -> int:
     with shop.store.transaction(org_id) as tx:
         job = _found(tx, job_id)
         claimed = tx.claim_items(
-            job_id, worker, limit=_BATCH[job.kind], at=moment, lease_until=moment + _CLAIM * shop.lease
+            job_id, worker, limit=_size(shop, tx, job), at=moment, lease_until=moment + _CLAIM * shop.lease
         )
     settled, until = 0, time.monotonic() + _patience(shop, leases=2)
     while claimed:
@@ -280,6 +291,14 @@ def batch(shop: Shop, org_id: str, job_id: int, worker: str) -> int:
             recovery.finish(shop, limit=100)  # what holds them up may be the operation of a dead process
             job = get(shop, org_id, job_id)  # it may have been cancelled meanwhile
     return settled
+
+
+def _size(shop: Shop, tx: StoreTransaction, job: Job) -> int:
+    if job.kind == "verify" and shop.witness is not None:
+        with suppress(ObjectNotFound, ConfigurationError):  # told of each number, when it is its turn
+            if registry.provider_info(connections.found(tx, job.connection_id or 0).provider).protocol == "sip":
+                return _CALLED
+    return _BATCH[job.kind]
 
 
 def _results(shop: Shop, job: Job, claimed: Sequence[JobItem]) -> list[ItemResult]:

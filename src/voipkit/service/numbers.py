@@ -89,7 +89,7 @@ def _changed(
         if "status" in changes and not any_status and before.status not in ("active", "released"):
             raise StateConflict(
                 f"{before.number} is {before.status}; only active and released numbers change their status by hand.",
-                fix="Verify it, or release it.",
+                fix=f"Verify it{_how(before)}, or release it.",
             )
         if changes.get("status") == "active" and before.voip_verification_status != "verified":
             raise StateConflict(
@@ -108,6 +108,12 @@ def _changed(
         )  # fmt: skip
     shop.tell(event(shop, org_id, action, number_id=number_id, connection_id=after.voip_connection_id, actor=actor))
     return shown_number(after)
+
+
+def _how(number: PhoneNumber) -> str:
+    """Say what the last verification lacked, where nobody saw whether calls come in."""
+    unseen = any(check.code.endswith(".dial_in.no_witness") for check in number.checks)
+    return " with a witness that sees a call arrive (docs/service.md)" if unseen else ""
 
 
 def _written(shop: Shop, tx: StoreTransaction, before: PhoneNumber, changes: NumberChanges) -> PhoneNumber:

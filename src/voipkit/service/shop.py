@@ -21,7 +21,7 @@ from voipkit.errors import ConfigurationError
 from voipkit.evidence import KeyRing, Policy
 from voipkit.models import Connection, Event, GenerationState, SealedCredentials, Settings
 from voipkit.models.base import now
-from voipkit.protocols import Provider
+from voipkit.protocols import InboundWitness, Provider, SupportsDialIn
 from voipkit.store import Sealer, Store
 from voipkit.store.url_secrets import mapped, masked
 
@@ -87,6 +87,7 @@ class Shop:
     lease: timedelta
     authorize_transfer: Callable[[Transfer], bool] | None
     on_event: Callable[[Event], None] | None
+    witness: InboundWitness | None
     now: Callable[[], datetime]
     worker: str = field(default_factory=lambda: str(uuid.uuid4()))
 
@@ -101,6 +102,7 @@ class Shop:
         lease: timedelta,
         authorize_transfer: Callable[[Transfer], bool] | None,
         on_event: Callable[[Event], None] | None,
+        witness: InboundWitness | None,
         clock: Callable[[], datetime] | None,
     ) -> Shop:
         """Check what a host passed, and keep it."""
@@ -120,6 +122,7 @@ class Shop:
             lease=lease,
             authorize_transfer=authorize_transfer,
             on_event=on_event,
+            witness=witness,
             now=clock or now,
         )
 
@@ -155,6 +158,13 @@ class Shop:
             state=state,
             created_at=self.now(),
         )
+
+    def witness_for(self, carrier: Provider) -> InboundWitness | None:
+        """Return the host's witness where it is used unasked: at SIP trunks, whose settings allow calls or do not.
+
+        A call that an API account pays for (Twilio) is asked for each time.
+        """
+        return self.witness if carrier.info.protocol == "sip" and isinstance(carrier, SupportsDialIn) else None
 
     # --- the host -------------------------------------------------------------------------------------------------
 

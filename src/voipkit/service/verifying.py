@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import groupby
 
+from voipkit.adapting.dialin import verify_watched
 from voipkit.errors import SealBroken, SealKeyMissing, StateConflict
 from voipkit.models import Event, EventType, NumberChanges, NumberStatus, NumberVerification, PhoneNumber, Route
-from voipkit.protocols import Provider
+from voipkit.protocols import InboundWitness, Provider
 from voipkit.service import arguments, connections
 from voipkit.service.events import audited, event, version
 from voipkit.service.results import NumberVerified
@@ -22,7 +23,9 @@ LIVE: tuple[NumberStatus, ...] = ("provisioning", "active", "failed")
 _BATCH = 1000
 
 
-def verify_number(shop: Shop, org_id: str, number_id: int, actor: str | None) -> NumberVerified:
+def verify_number(
+    shop: Shop, org_id: str, number_id: int, witness: InboundWitness | None, actor: str | None
+) -> NumberVerified:
     """See `ConnectionService.verify_number`. One transaction at the end, so there is nothing to resume."""
     org_id, actor = arguments.tenant(org_id), arguments.opaque(actor, "actor")
     with shop.store.transaction(org_id, read_only=True) as tx:
@@ -31,7 +34,8 @@ def verify_number(shop: Shop, org_id: str, number_id: int, actor: str | None) ->
         sealed = connections.in_use(tx, connection)
     route = _opened_route(shop, number)
     with connections.noted(shop, connection), shop.opened(connection, sealed) as carrier:
-        seen = shown(carrier.verify_number(number.number, route))
+        watching = witness or shop.witness_for(carrier)
+        seen = shown(verify_watched(carrier, number.number, route, watching))
     with shop.store.transaction(org_id) as tx:
         after = record(shop, tx, [(number, seen)], actor).get(number_id)
     if after is None:
@@ -68,6 +72,8 @@ def asked(
 ) -> Iterator[tuple[PhoneNumber, NumberVerification]]:
     """Ask a carrier about many numbers: one listing for each route that they were imported with.
 
+    Where the host's witness is used, each number is called instead, one after another.
+
     Raises:
         SealKeyMissing: A number's route does not open, because the ring does not have its key.
         SealBroken: A number's route does not open.
@@ -75,8 +81,16 @@ def asked(
     routed = [(_opened_route(shop, number), number) for number in numbers]
     for _, alike in groupby(sorted(routed, key=_route_of), key=_route_of):
         routes, group = zip(*alike, strict=True)
-        seen = carrier.verify_numbers([number.number for number in group], routes[0])
-        yield from zip(group, map(shown, seen), strict=True)
+        yield from zip(group, map(shown, _asked_alike(shop, carrier, group, routes[0])), strict=True)
+
+
+def _asked_alike(
+    shop: Shop, carrier: Provider, numbers: Iterable[PhoneNumber], route: Route | None
+) -> Iterable[NumberVerification]:
+    witness, named = shop.witness_for(carrier), [number.number for number in numbers]
+    if witness is None:
+        return carrier.verify_numbers(named, route)
+    return (verify_watched(carrier, each, route, witness) for each in named)
 
 
 def _opened_route(shop: Shop, number: PhoneNumber) -> Route | None:
