@@ -324,6 +324,60 @@ def test_a_key_that_is_refused_later_shows_in_the_status(desk, service):
     assert service.get("acme", connection.id).status == "error"
 
 
+@pytest.mark.parametrize("operation", ["available", "verify", "verify_many", "plan", "import"])
+def test_a_key_that_is_taken_again_shows_in_the_status_too(desk, service, operation):
+    connection = desk.connect()
+    (number,) = desk.imported(connection, desk.bought(1))
+    fresh = desk.bought(1)
+    desk.box.fail("telnyx", "*", Fault.status(401))
+    with pytest.raises(voipkit.errors.CredentialsRejected):
+        service.available_numbers("acme", connection.id)
+    desk.box.heal()
+
+    assert service.get("acme", connection.id).status == "error"
+    OPERATIONS[operation](service, connection, number, fresh)
+
+    assert service.get("acme", connection.id).status == "connected"
+    assert "connection.error" not in {warning.code for warning in service.warnings("acme").warnings}
+
+
+OPERATIONS = {
+    "available": lambda service, connection, *_: service.available_numbers("acme", connection.id),
+    "verify": lambda service, _, number, __: service.verify_number("acme", number.id),
+    "verify_many": lambda service, connection, *_: service.run_job(
+        "acme", service.start_verification("acme", connection.id).id
+    ),
+    "plan": lambda service, connection, _, fresh: service.import_numbers("acme", connection.id, fresh, dry_run=True),
+    "import": lambda service, connection, _, fresh: service.import_numbers("acme", connection.id, fresh),
+}
+
+
+def test_a_failed_test_is_not_undone_by_what_the_carrier_still_answers(desk, service):
+    connection = desk.connect()
+    desk.box.fail("telnyx", "connection", Fault.status(404))
+    assert service.retest("acme", connection.id).status == "fail"
+    desk.box.heal()
+
+    assert service.available_numbers("acme", connection.id) is not None
+
+    assert service.get("acme", connection.id).status == "error"
+
+
+def test_nothing_asked_proves_nothing(desk, service):
+    connection = desk.connect()
+    (number,) = desk.imported(connection, desk.bought(1))
+    job = service.start_verification("acme", connection.id)
+    service.release_number("acme", number.id)
+    desk.box.fail("telnyx", "*", Fault.status(401))
+    with pytest.raises(voipkit.errors.CredentialsRejected):
+        service.available_numbers("acme", connection.id)
+
+    desk.box.heal()
+    service.run_job("acme", job.id)  # the only number is gone
+
+    assert service.get("acme", connection.id).status == "error"
+
+
 def test_one_default_a_tenant(desk, service):
     first, second = desk.connect(), desk.connect()
     service.set_default_outbound("acme", first.id)

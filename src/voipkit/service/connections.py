@@ -32,6 +32,7 @@ from voipkit.service.shop import Shop, key_hint, redacted
 from voipkit.store import StoreTransaction
 
 __all__ = [
+    "accepted",
     "create",
     "found",
     "get",
@@ -272,7 +273,7 @@ def _status_before(connection: Connection) -> ConnectionStatus:
     """Return the status before a test; ``testing`` is what a crash, or another test at the same time, left."""
     if connection.status != "testing":
         return connection.status
-    return "error" if any(check.status == "fail" for check in connection.checks) else "connected"
+    return "error" if _failed_its_test(connection) else "connected"
 
 
 def _require_same(tx: StoreTransaction, connection: Connection) -> None:
@@ -297,3 +298,29 @@ def noted(shop: Shop, connection: Connection) -> Iterator[None]:
         except (ObjectNotFound, StoreConflict):
             pass  # it was deleted in the meantime
         raise
+
+
+def accepted(shop: Shop, connection: Connection) -> None:
+    """Record that a carrier takes the credentials in use, when `noted` had recorded that it refuses them.
+
+    Call it when the carrier has answered, with the connection as it was read before. An ``error`` that comes from a
+    failed test stays until another test passes.
+    """
+    if not _refused_since_its_test(connection):
+        return
+    try:
+        with shop.store.transaction(connection.org_id) as tx:
+            present = found(tx, connection.id, lock=True)
+            if present.generation == connection.generation and _refused_since_its_test(present):
+                tx.update_connection(connection.id, status="connected", updated_at=shop.now())
+    except (ObjectNotFound, StoreConflict):
+        pass  # it was deleted in the meantime
+
+
+def _refused_since_its_test(connection: Connection) -> bool:
+    """Tell a refused request from a failed test, of which the checks are on record."""
+    return connection.status == "error" and not _failed_its_test(connection)
+
+
+def _failed_its_test(connection: Connection) -> bool:
+    return any(check.status == "fail" for check in connection.checks)

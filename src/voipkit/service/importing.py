@@ -50,6 +50,7 @@ def available(shop: Shop, org_id: str, connection_id: int) -> tuple[ProviderNumb
         sealed = connections.in_use(tx, connection)
     with connections.noted(shop, connection), shop.opened(connection, sealed) as carrier:
         owned = [number for number in carrier.list_numbers() if _carries_voice(number)]
+    connections.accepted(shop, connection)
     elsewhere = taken(shop, [number.number for number in owned])
     return tuple(shown(number) for number in owned if number.number not in elsewhere)
 
@@ -93,6 +94,8 @@ def _dry_run(shop: Shop, org_id: str, connection_id: int, wanted: Wanted) -> Num
         own = _own(tx, wanted.numbers)
     with connections.noted(shop, connection), shop.opened(connection, sealed) as carrier:
         plan, report = make_plan(shop, carrier, connection, wanted, own, frozenset())
+    if report.results:
+        connections.accepted(shop, connection)
     would = {result.number: result_of(result, None) for result in report.results} | plan.decided
     results = tuple(would[number] for number in wanted.numbers)
     return answer_of(connection, plan.shown_route, results, report.charge_estimate, report.charge_note, dry_run=True)
@@ -152,7 +155,9 @@ def _planned(
     """Plan, claim the numbers, and write the plan down. When that fails nothing has happened."""
     try:
         with operations.held(shop, operation), connections.noted(shop, connection):
-            plan, _ = make_plan(shop, carrier, connection, wanted, own, under_way)
+            plan, report = make_plan(shop, carrier, connection, wanted, own, under_way)
+        if report.results:
+            connections.accepted(shop, connection)
     except Exception:
         _forget(shop, operation, ())
         raise

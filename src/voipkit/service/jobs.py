@@ -344,6 +344,8 @@ def _verified(shop: Shop, job: Job, claimed: Sequence[JobItem]) -> list[ItemResu
     numbers = [number for number in own.values() if number.voip_connection_id == connection.id]
     with connections.noted(shop, connection), shop.opened(connection, sealed) as carrier:
         seen = list(verifying.asked(shop, carrier, numbers))
+    if seen:
+        connections.accepted(shop, connection)
     with shop.store.transaction(job.org_id) as tx:
         verifying.record(shop, tx, seen, job.actor)
     shop.tell(*verifying.events_of(shop, seen, job.actor))

@@ -36,6 +36,7 @@ def verify_number(
     with connections.noted(shop, connection), shop.opened(connection, sealed) as carrier:
         watching = witness or shop.witness_for(carrier)
         seen = shown(verify_watched(carrier, number.number, route, watching))
+    connections.accepted(shop, connection)
     with shop.store.transaction(org_id) as tx:
         after = record(shop, tx, [(number, seen)], actor).get(number_id)
     if after is None:
