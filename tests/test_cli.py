@@ -1181,6 +1181,81 @@ class TestOutput:
         assert output.clean(f"a{ESCAPE}b\x9bc\nd") == "a\ufffdb\ufffdc\nd"
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+class TestOutputThatCannotBeWritten:
+    """One line says so, and an exit code of its own: what was done is known, only not shown."""
+
+    @pytest.mark.parametrize(
+        "command",
+        [["--help"], ["--version"], ["providers"], ["providers", "--json"], ["test", "no", "--json"], ["doctor"],
+         ["evidence", "keygen", "--json"], ["sandbox", "--list-incidents"]],
+    )  # fmt: skip
+    def test_a_full_device_is_one_line_and_74(self, command):
+        found = to_device(command, "/dev/full")
+        assert found.returncode == 74, found.stderr
+        assert re.fullmatch(r"Error: .*No space left on device.*\n", found.stderr)
+
+    def test_nothing_is_left_to_say_it_to(self):
+        with Path("/dev/full").open("w") as full:
+            command = [sys.executable, "-m", "voipkit.cli", "providers", "--json"]
+            assert subprocess.run(command, stdout=full, stderr=full, check=False, timeout=60).returncode == 74
+
+    def test_an_import_that_is_not_shown_before_it_writes_writes_nothing(self, box, url):
+        number, *_ = fresh_numbers(box, "telnyx")
+        found = to_device(["import", "telnyx", number, "--yes"], "/dev/full", box, url)
+        assert found.returncode == 74
+        assert box.writes == []
+
+    def test_an_import_that_has_written_says_so_and_where_the_way_back_is(self, box, url):
+        number, *_ = fresh_numbers(box, "telnyx")
+        asked = ["import", "telnyx", number, "--yes", "--json", "--snapshot", "back.json"]
+        found = to_device(asked, "/dev/full", box, url)
+        assert found.returncode == 74
+        assert "Traceback" not in found.stderr
+        said = found.stderr.splitlines()[-1]
+        assert "written" in said
+        assert "back.json" in said
+        assert len(box.writes) == 1
+        assert json.loads(Path("back.json").read_text())["numbers"]
+
+        box.clear()
+        found = to_device(["restore", "telnyx", "back.json", "--yes", "--json"], "/dev/full", box, url)
+        assert found.returncode == 74
+        assert "written" in found.stderr.splitlines()[-1]
+        assert len(box.writes) == 1
+
+    def test_so_does_one_whose_reader_has_gone(self, box, url):
+        number, *_ = fresh_numbers(box, "telnyx")
+        reader, writer = os.pipe()
+        os.close(reader)
+        asked = ["import", "telnyx", number, "--yes", "--json", "--snapshot", "back.json"]
+        found = to_device(asked, writer, box, url)
+        os.close(writer)
+        assert found.returncode == 74
+        assert "back.json" in found.stderr.splitlines()[-1]
+        assert len(box.writes) == 1
+
+    def test_a_reader_who_has_enough_ends_a_listing_quietly(self, box, url):
+        reader, writer = os.pipe()
+        os.close(reader)
+        for command in (["numbers", "telnyx", "--json"], ["numbers", "telnyx"]):
+            found = to_device(command, writer, box, url)
+            assert found.returncode == 1
+            assert "Error" not in found.stderr
+            assert "Traceback" not in found.stderr
+        os.close(writer)
+
+
+def to_device(command, device, box=None, url=None):
+    """Run a command whose standard output goes to a device, or to an open file descriptor."""
+    env = {**os.environ, **(variables(box) | {"VOIPKIT_BASE_URL": url} if box else {})}
+    with open(device, "w", closefd=isinstance(device, str)) as stream:
+        return subprocess.run(
+            [sys.executable, "-m", "voipkit.cli", *command],
+            env=env, stdout=stream, stderr=subprocess.PIPE, text=True, check=False, timeout=60,
+        )  # fmt: skip
+
+
 class TestSecretsStayInside:
     """A canary over everything that is printed."""
 

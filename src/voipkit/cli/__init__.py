@@ -21,9 +21,15 @@ def main() -> None:
     if any(find_spec(name) is None for name in ("typer", "rich")):
         print("voipkit: the command line needs an extra: pip install 'voipkit[cli]'", file=sys.stderr)
         sys.exit(_USAGE)
+    from voipkit.cli import output
     from voipkit.cli.app import app
+    from voipkit.cli.guard import say_lost
 
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a name that the terminal cannot show must not end the run
-    app(prog_name="voipkit")
+    try:
+        with output.writing():  # --help and --version are no commands of ours, which see to it themselves
+            app(prog_name="voipkit")
+    except output.OutputLost as error:
+        sys.exit(say_lost(error))

@@ -7,6 +7,7 @@ import inspect
 import sys
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,10 @@ from voipkit.errors import (
     VoipkitError,
 )
 
-__all__ = ["EVIDENCE", "FAILED", "INTERNAL", "INTERRUPTED", "NOT_ASKED", "OK", "USAGE", "error_document", "guarded"]
+__all__ = [
+    "EVIDENCE", "FAILED", "INTERNAL", "INTERRUPTED", "NOT_ASKED", "NOT_SHOWN", "OK", "USAGE", "error_document",
+    "guarded", "say_lost",
+]  # fmt: skip
 
 OK = 0
 FAILED = 1
@@ -36,6 +40,8 @@ NOT_ASKED = 3
 EVIDENCE = 4
 INTERNAL = 70
 """A fault of voipkit itself (EX_SOFTWARE of sysexits.h)."""
+NOT_SHOWN = 74
+"""The output could not be written (EX_IOERR)."""
 INTERRUPTED = 130
 """Ctrl-C: 128 and the number of SIGINT, as shells count."""
 
@@ -62,7 +68,29 @@ def guarded(command: Callable[..., int]) -> Callable[..., None]:
     return run
 
 
+def say_lost(error: output.OutputLost) -> int:
+    """Say on standard error, in one line, that the output could not be written.
+
+    Returns:
+        The exit code.
+    """
+    text = " ".join(part for part in (f"Error: The output could not be written: {error.reason}.", error.done) if part)
+    with suppress(output.OutputLost, BrokenPipeError):  # where that is lost too, the exit code alone says it
+        output.note(text, "red")
+    output.let_go()
+    return NOT_SHOWN
+
+
 def _run(command: Callable[..., int], given: dict[str, Any]) -> int:
+    try:
+        code = _tried(command, given)
+        output.flush()
+    except output.OutputLost as error:
+        return say_lost(error)
+    return code
+
+
+def _tried(command: Callable[..., int], given: dict[str, Any]) -> int:
     as_json = bool(given.get("as_json"))
     try:
         return command(**given)
@@ -72,7 +100,7 @@ def _run(command: Callable[..., int], given: dict[str, Any]) -> int:
     except (KeyboardInterrupt, typer.Abort):
         output.note("\nInterrupted.", "yellow")
         return INTERRUPTED
-    except (typer.Exit, BrokenPipeError):  # Typer ends quietly when the reader of a pipe has gone
+    except (typer.Exit, output.OutputLost, BrokenPipeError):  # Typer ends quietly when a pipe's reader has gone
         raise
     except Exception as error:
         _show(_internal(error), as_json=as_json)

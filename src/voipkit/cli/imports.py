@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -65,9 +67,12 @@ def import_(
         _save(plan.snapshot, file)
         output.note(f"Saved how it was: {file}. Put it back with: voipkit restore {carrier.info.id} {file}", "dim")
         report = _write(carrier, plan, wanted, on_conflict)
-    if report.snapshot.numbers != plan.snapshot.numbers:
-        _replace(report.snapshot, file)
-    _finish(report, file, as_json=as_json)
+    with _told(f"{_written(report, carrier)}; see the snapshot {file}."):
+        try:
+            if report.snapshot.numbers != plan.snapshot.numbers:
+                _replace(report.snapshot, file)
+        finally:
+            _finish(report, file, as_json=as_json)
     return _code(report)
 
 
@@ -92,7 +97,8 @@ def restore(
             _confirm(f"Put {_count(kept)} at {carrier.info.label} back?", yes=yes)
         with output.working(f"Restoring at {carrier.info.label}"):
             report = carrier.restore_numbers(kept)
-    _finish(report, snapshot, as_json=as_json, done="restored")
+    with _told(f"{_written(report, carrier)}, from {snapshot}."):
+        _finish(report, snapshot, as_json=as_json, done="restored")
     return _code(report)
 
 
@@ -134,6 +140,23 @@ def _finish(report: ImportReport, file: Path | None, *, as_json: bool, done: str
     output.show_report(report, done=done)
     if report.dry_run:
         output.line("Dry run: nothing was written.")
+
+
+@contextmanager
+def _told(done: str) -> Iterator[None]:
+    """Let nobody take output that is lost for a write that did not happen."""
+    try:
+        with output.writing():
+            yield
+    except output.OutputLost as error:
+        raise output.OutputLost(error.reason, done) from None
+    except BrokenPipeError as error:
+        raise output.OutputLost(error.strerror or "its reader has gone", done) from None
+
+
+def _written(report: ImportReport, carrier: Provider) -> str:
+    count = f"{report.writes:,} write{'' if report.writes == 1 else 's'}"
+    return f"{carrier.info.label} was written to ({count})" if report.writes else "Nothing was written"
 
 
 def _show_way_back(kept: RoutingSnapshot, *, stderr: bool) -> None:
@@ -179,11 +202,7 @@ def _save(snapshot: RoutingSnapshot, file: Path) -> Path:
     """
     _refuse_existing(file)
     try:
-        handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(snapshot.model_dump_json(indent=2) + "\n")
-            stream.flush()
-            os.fsync(stream.fileno())
+        _write_out(snapshot, file)
     except OSError as error:
         raise ConfigurationError(
             f"{file} cannot be written ({error.strerror}), so nothing was changed.", fix="Name another with --snapshot."
@@ -192,7 +211,19 @@ def _save(snapshot: RoutingSnapshot, file: Path) -> Path:
 
 
 def _replace(snapshot: RoutingSnapshot, file: Path) -> None:
-    """Routing changed between plan and write: the file shall hold what the import really found."""
+    """Routing changed between plan and write: the file shall hold what the import really found.
+
+    Raises:
+        OSError: It cannot be written, and holds what was found before.
+    """
     newer = file.with_name(f"{file.name}.{os.getpid()}")
-    _save(snapshot, newer)
+    _write_out(snapshot, newer)
     newer.replace(file)
+
+
+def _write_out(snapshot: RoutingSnapshot, file: Path) -> None:
+    handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8") as stream:
+        stream.write(snapshot.model_dump_json(indent=2) + "\n")
+        stream.flush()
+        os.fsync(stream.fileno())

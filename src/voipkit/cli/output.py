@@ -6,6 +6,7 @@ is replaced. Escape codes are sent to terminals only, and to none when NO_COLOR 
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sys
@@ -22,8 +23,8 @@ from rich.text import Text
 from voipkit.models import Check, ImportReport, NumberVerification
 
 __all__ = [
-    "clean", "console", "emit", "emit_line", "flag", "flush", "line", "note", "show_checks", "show_report",
-    "show_table", "show_verifications", "status", "ticker", "working",
+    "OutputLost", "clean", "console", "emit", "emit_line", "flag", "flush", "let_go", "line", "note", "show_checks",
+    "show_report", "show_table", "show_verifications", "status", "ticker", "working", "writing",
 ]  # fmt: skip
 
 _STYLES = {
@@ -41,10 +42,41 @@ _GAP = 3  # columns between two columns of a table
 # --- Plain lines -----------------------------------------------------------------------------------------------------
 
 
+class OutputLost(Exception):
+    """Something could not be shown: the disk is full, or the device is gone.
+
+    Attributes:
+        reason: The system's own words.
+        done: What was done nevertheless, as a sentence; empty where nothing was.
+    """
+
+    def __init__(self, reason: str, done: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.done = done
+
+
+@contextmanager
+def writing() -> Iterator[None]:
+    """Say `OutputLost` where output cannot be written; a pipe whose reader has gone stays a `BrokenPipeError`."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OutputLost(error.strerror or type(error).__name__) from None
+
+
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Leave the end to the command, as for what is printed without rich: it may have something to say."""
+        raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
+
+
 def console(*, stderr: bool = False) -> Console:
     """Return a console for standard output or standard error as they are now."""
     plain = bool(os.environ.get("NO_COLOR"))
-    made = Console(
+    made = _Console(
         stderr=stderr,
         highlight=False,
         markup=False,
@@ -59,27 +91,46 @@ def console(*, stderr: bool = False) -> Console:
 
 def line(text: str | Text = "", style: str = "") -> None:
     """Print one line to standard output; the terminal wraps it, nothing is cut."""
-    console().print(_text(text, style))
+    with writing():
+        console().print(_text(text, style))
 
 
 def note(text: str | Text = "", style: str = "") -> None:
     """Print one line to standard error: what is said beside the result."""
-    console(stderr=True).print(_text(text, style))
+    with writing():
+        console(stderr=True).print(_text(text, style))
 
 
 def emit(document: object) -> None:
     """Print one JSON document to standard output, in ASCII, so that it survives every encoding."""
-    print(json.dumps(document, indent=2))
+    with writing():
+        print(json.dumps(document, indent=2))
+    flush()
 
 
 def emit_line(document: object) -> None:
     """Print one line of JSON Lines to standard output."""
-    print(json.dumps(document, separators=(",", ":")))
+    with writing():
+        print(json.dumps(document, separators=(",", ":")))
 
 
 def flush() -> None:
-    """Send what was printed on its way, for a reader of a pipe."""
-    sys.stdout.flush()
+    """Send what was printed on its way: for a reader of a pipe, and to learn whether it can be written."""
+    if sys.stdout is not None:  # closed by whoever started us
+        with writing():
+            sys.stdout.flush()
+
+
+def let_go() -> None:
+    """Drop what could not be written; the interpreter would try once more as it ends, and complain."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:
+                stream.flush()
+        except OSError:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, stream.fileno())
+            os.close(nowhere)
 
 
 def clean(value: object) -> str:
@@ -121,7 +172,8 @@ def show_table(header: Sequence[str], rows: Iterable[Sequence[object]], *, prose
     widths = [max([cell_len(title), *(_width(row[i]) for row in cells)]) for i, title in enumerate(header)]
     needed = sum(min(_LEGIBLE, w) if t in prose else w for t, w in zip(header, widths, strict=True))
     if needed + _GAP * len(header) > screen.width:
-        _show_stacked(screen, header, cells)
+        with writing():
+            _show_stacked(screen, header, cells)
         return
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for title, width in zip(header, widths, strict=True):
@@ -129,7 +181,8 @@ def show_table(header: Sequence[str], rows: Iterable[Sequence[object]], *, prose
         table.add_column(title, no_wrap=whole, min_width=width if whole else None, overflow="fold")
     for row in cells:
         table.add_row(*row)
-    screen.print(table, soft_wrap=False)
+    with writing():
+        screen.print(table, soft_wrap=False)
 
 
 def _width(cell: Text) -> int:
