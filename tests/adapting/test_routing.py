@@ -538,6 +538,21 @@ def test_restore_leaves_alone_what_somebody_changed_since(carrier):
     assert carrier.routing[phone(0)]["trunk"] == "TK-newer"
 
 
+@pytest.mark.parametrize("shown", ["https://user:***@h.example/", "https://***@h.example/", "https://h.example/?***"])
+def test_restore_writes_nothing_that_was_masked(shown, carrier):
+    """A snapshot that the service shows has *** in the place of secrets, which would become the password."""
+    report = carrier.import_([phone(0), phone(1)])
+    first, second = report.snapshot.numbers
+    masked = first.model_copy(update={"before": {**first.before, "url": shown}})
+    snapshot = report.snapshot.model_copy(update={"numbers": (masked, second)})
+    written = len(carrier.written)
+    restored = carrier.restore(snapshot)
+
+    assert statuses(restored) == [("failed", "import.masked"), ("imported", "import.imported")]
+    assert "restore_routing" in restored.results[0].fix
+    assert len(carrier.written) == written + 1
+
+
 def test_restore_neither_compares_nor_writes_what_the_import_left_alone(carrier):
     report = carrier.import_(phone(0))
     carrier.routing[phone(0)]["fallback"] = "https://changed-since.example/"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import math
+import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -47,6 +48,8 @@ log = logging.getLogger("voipkit.routing")
 _SEEN = ("import.imported", "import.read_back")  # codes of results whose `after` is what the carrier showed
 _WRITERS = 4  # numbers written at once: enough to hide latency, few enough to stop soon when the key is revoked
 _SILENCE = (ProviderTimeout, ProviderUnavailable)
+_MASKED = re.compile(r"[/:]\*\*\*@|\?\*\*\*")  # as the service shows the secrets of a URL
+_UNMASKED = "Give the snapshot of the import itself, or use the service's delete(restore_routing=True)."
 _SILENT = 3  # numbers in a row after which a carrier that does not answer is left alone
 
 
@@ -257,6 +260,9 @@ def restore_numbers(board: Switchboard, snapshot: RoutingSnapshot) -> ImportRepo
         changed = {name for name in {**entry.before, **entry.after} if entry.before.get(name) != entry.after.get(name)}
         present = {name: number.routing.get(name) for name in changed}
         before = {name: entry.before.get(name) for name in changed}
+        if any(_MASKED.search(str(value)) for value in before.values()):
+            text, fix = "The snapshot shows *** in the place of a secret, so it cannot be put back.", _UNMASKED
+            return _result(number, "failed", text, fix, after=number.routing, code="import.masked")
         if present == before:
             return _result(number, "unchanged", "Already as it was.", after=number.routing)
         if present != {name: entry.after.get(name) for name in changed}:
