@@ -56,7 +56,7 @@ def serving(answer: Answer, context: ssl.SSLContext | None = None) -> Iterator[t
                 with seen.lock:
                     seen.in_flight -= 1
 
-        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = handle_any
+        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_CONNECT = handle_any
 
         def log_message(self, *_args: object) -> None:
             pass

@@ -31,7 +31,7 @@ from voipkit.adapting.transport import (
     own_headers,
     requests_session,
 )
-from voipkit.errors import ConfigurationError, MissingExtra
+from voipkit.errors import ConfigurationError, MissingExtra, ProviderUnavailable
 
 SECRET = "s3cr3t-canary-0123456789"
 URL = "https://api.acme.example/v1/things"
@@ -162,6 +162,69 @@ def test_proxy_is_used_when_asked_for(open_to):
     method, target, headers, _ = seen.requests[0]
     assert target == "http://127.0.0.1:9/api.acme.example/v1/things"
     assert headers["proxy-authorization"] == "Basic " + base64.b64encode(b"user:pw").decode()
+
+
+def test_user_and_password_of_a_proxy_are_percent_decoded(open_to):
+    with serving(lambda h, n: reply(h)) as (proxy, seen):
+        ours = open_to(base_url="http://127.0.0.1:9", proxies=proxy.replace("//", "//us%40er:p%40ss%3Aw%C3%BC@"))
+        ours.exchange("GET", URL, {}, b"")
+
+    assert seen.requests[0][2]["proxy-authorization"] == "Basic " + base64.b64encode("us@er:p@ss:wü".encode()).decode()
+
+
+def test_a_proxy_may_have_an_ipv6_address(open_to):
+    heard = []
+    with socket.create_server(("::1", 0), family=socket.AF_INET6) as server:
+        server.settimeout(5)
+
+        def answer():
+            connection, _ = server.accept()
+            with connection:
+                heard.append(connection.recv(4096))
+                connection.sendall(b"HTTP/1.1 407 No\r\nContent-Length: 0\r\n\r\n")
+
+        thread = threading.Thread(target=answer, daemon=True)
+        thread.start()
+        open_to(proxies=f"http://[::1]:{server.getsockname()[1]}").exchange("POST", URL, {}, b"")
+        thread.join(5)
+
+    assert heard[0].startswith(b"CONNECT api.acme.example:443 ")
+
+
+@pytest.mark.parametrize("carrier", ["twilio", "telnyx", "signalwire", "vonage", "plivo", "vobiz", "cloudonix"])
+@pytest.mark.parametrize("status", [407, 502, None])
+def test_what_a_proxy_does_is_never_laid_to_the_carrier(carrier, status, opened):
+    """407 and 502 are its answers to CONNECT; None is a proxy that is not there."""
+    with serving(lambda h, n: reply(h, status, b"<html>pr0xy-canary</html>")) as (proxy, seen):
+        url = proxy if status else "http://127.0.0.1:1"
+        proxied = url.replace("//", "//user:pr0xy-canary@")
+        ours = opened(carrier, wire=None, proxies=proxied, deadline=5)
+        with pytest.raises(ProviderUnavailable) as caught:
+            list(ours.list_numbers())
+
+    error = caught.value
+    assert "the proxy" in error.message
+    assert str(status or "not reached") in error.message
+    assert "HttpOptions(proxies=...)" in error.fix
+    assert "VOIPKIT_PROXY" in error.fix
+    assert "pr0xy-canary" not in "".join(traceback.format_exception(error))
+    assert len(seen.requests) == {407: 1, 502: 3, None: 0}[status]  # a refused password is not tried again
+
+
+def test_a_proxy_that_refuses_a_plain_request_is_named_too(open_to):
+    with serving(lambda h, n: reply(h, 407)) as (proxy, seen):
+        got = open_to(base_url="http://127.0.0.1:9", proxies=proxy).exchange("GET", URL, {}, b"")
+
+    assert isinstance(got, Unanswered)
+    assert got.proxy
+    assert len(seen.requests) == 1
+
+
+def test_a_proxied_carrier_that_fails_is_not_the_proxys_fault(open_to):
+    with serving(lambda h, n: reply(h, 503)) as (proxy, _):
+        got = open_to(base_url="http://127.0.0.1:9", proxies=proxy, retries=0).exchange("GET", URL, {}, b"")
+
+    assert isinstance(got, Reply)
 
 
 # --- secrets ---------------------------------------------------------------------------------------------------------

@@ -5,20 +5,24 @@ from __future__ import annotations
 import ssl
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote_to_bytes, urlsplit
 
 from voipkit.errors import ConfigurationError
 
 if TYPE_CHECKING:
     import httpcore
 
-__all__ = ["MAX_BODY", "Network", "limit", "tls_context"]
+__all__ = ["MAX_BODY", "Network", "ProxyFault", "limit", "tls_context"]
 
 MAX_BODY = 64 * 1024 * 1024
 """Bytes; the largest page measured is 1.9 MB (1,000 Twilio numbers)."""
+
+
+_NOT_REACHED = "the proxy was not reached"
 
 
 class _Limit(threading.local):
@@ -27,6 +31,18 @@ class _Limit(threading.local):
 
 limit = _Limit()
 """The deadline (`time.monotonic`) of the request that this thread sends: httpcore works in the caller's thread."""
+
+
+class ProxyFault(ConnectionError):
+    """The proxy was not reached, or would not pass the request on.
+
+    Attributes:
+        refused: It wants another user or password, so asking again is of no use.
+    """
+
+    def __init__(self, reason: str, *, refused: bool = False) -> None:
+        super().__init__(reason)
+        self.refused = refused
 
 
 class Network:
@@ -72,7 +88,9 @@ class Network:
                 return response.status, answer, bytes(content)
         except httpcore.TimeoutException as error:
             raise TimeoutError(str(error)) from None
-        except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.ProxyError) as error:
+        except httpcore.ProxyError as error:
+            raise _proxy_fault(str(error)) from None
+        except (httpcore.NetworkError, httpcore.ProtocolError) as error:
             raise ConnectionError(str(error)) from None
 
     def close(self) -> None:
@@ -92,7 +110,7 @@ class Network:
                     proxy=_proxy(proxy) if proxy else None,
                     max_connections=self._connections,
                     keepalive_expiry=30.0,
-                    network_backend=_deadline_backend(),
+                    network_backend=_deadline_backend(proxied=proxy is not None),
                 )
             return self._pools[scheme]
 
@@ -101,8 +119,17 @@ def _proxy(url: str) -> httpcore.Proxy:
     import httpcore
 
     parts = urlsplit(url)
-    auth = (parts.username, parts.password or "") if parts.username else None
-    return httpcore.Proxy(f"{parts.scheme}://{parts.hostname}:{parts.port or 3128}", auth=auth)
+    auth = (unquote_to_bytes(parts.username), unquote_to_bytes(parts.password or "")) if parts.username else None
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    return httpcore.Proxy(f"{parts.scheme}://{host}:{parts.port or 3128}", auth=auth)
+
+
+def _proxy_fault(said: str) -> ProxyFault:
+    """Read httpcore's words: ours where there was no connection, else a status and then what the proxy likes."""
+    if said == _NOT_REACHED:
+        return ProxyFault(_NOT_REACHED)
+    status = said[:3]
+    return ProxyFault(f"the proxy answered {status}", refused=status == "407")
 
 
 @lru_cache(maxsize=8)
@@ -136,8 +163,21 @@ def _certifi() -> str:
     return certifi.where()
 
 
+@contextmanager
+def _reaching(*, proxied: bool) -> Iterator[None]:
+    """Blame the proxy for a connection that cannot be made, where all lead to it."""
+    import httpcore
+
+    try:
+        yield
+    except (httpcore.ConnectError, httpcore.ConnectTimeout):
+        if proxied:
+            raise httpcore.ProxyError(_NOT_REACHED) from None
+        raise
+
+
 @cache
-def _deadline_backend() -> httpcore.NetworkBackend:
+def _deadline_backend(*, proxied: bool) -> httpcore.NetworkBackend:
     """Make a backend whose every read and write also ends at the deadline of the request it serves."""
     import httpcore
 
@@ -182,6 +222,7 @@ def _deadline_backend() -> httpcore.NetworkBackend:
             socket_options: Any = None,
         ) -> httpcore.NetworkStream:
             inner = httpcore.SyncBackend()
-            return Stream(inner.connect_tcp(host, port, remaining(timeout), local_address, socket_options))
+            with _reaching(proxied=proxied):
+                return Stream(inner.connect_tcp(host, port, remaining(timeout), local_address, socket_options))
 
     return Backend()

@@ -35,6 +35,10 @@ from voipkit.errors import (
 __all__ = ["CodeRule", "Facts", "Rule", "Rules", "by_status", "rule_for", "translating"]
 
 _LONGEST_WORDS = 500  # characters of a carrier's message that an error repeats
+_PROXY_FIX = (
+    "Check the address, user and password in HttpOptions(proxies=...) or VOIPKIT_PROXY (special characters "
+    "percent-encoded), and ask whoever runs the proxy."
+)
 _REQUEST_ID_HEADERS = ("x-request-id", "twilio-request-id", "request-id", "x-amzn-requestid")
 
 
@@ -226,6 +230,11 @@ def _translated(
     said = _one_line(facts.message)
     words, fix = next(_WORDS[ancestor] for ancestor in (*kind.__mro__, UnexpectedResponse) if ancestor in _WORDS)
     message = words.format(label=rules.label)
+    proxy_fault = channel.proxy_fault if channel and issubclass(kind, (ProviderUnavailable, ProviderTimeout)) else None
+    if proxy_fault:
+        return ProviderUnavailable(
+            f"{rules.label} could not be asked: {proxy_fault}.", provider=provider, operation=operation, fix=_PROXY_FIX
+        )
     reply = channel.last_reply if channel else None
     return kind(
         f"{message} It says: {said}" if said else message,

@@ -83,6 +83,7 @@ _RETRIED_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})  # ide
 _RETRIED_STATUSES = frozenset({429, 500, 502, 503, 504})
 _PASSED_HEADERS = frozenset({"accept", "content-type", "idempotency-key"})
 _URL = re.compile(r"https?://[^/\s]+\S*$")
+_PROXY_REFUSES = 407
 _BLANK = b"**********"
 _HALF_ESCAPED = re.compile(rb"(\\\\|\\u[dD][89abAB]..\\u[dD][c-fC-F]..)|\\u[dD][89a-fA-F]..|\\u0000")  # whole: kept
 _HALF_ENCODED = re.compile(rb"\xed[\xa0-\xbf][\x80-\xbf]")
@@ -102,7 +103,8 @@ class HttpOptions:
         concurrency: Requests in flight at once for one credential, in this process.
         rate: Requests a second for one credential. None means no limit or, at a carrier that allows very few
             (Cloudonix), the limit that its adapter keeps to; a rate given here replaces that one.
-        proxies: A proxy URL for everything, or one for each scheme (``{"https": "http://user:pass@proxy:3128"}``).
+        proxies: A proxy URL for everything, or one for each scheme (``{"https": "http://user:pass@proxy:3128"}``). User
+            and password are percent-encoded, as in any URL.
         ca_bundle: PEM file of certificate authorities; None takes certifi's.
         user_agent: Your application, put before voipkit in the User-Agent.
         base_url: Sends every request to ``<base_url>/<vendor host>/<path>`` instead: for a sandbox or a recorder.
@@ -197,10 +199,15 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Unanswered:
-    """No answer, and why in words. ``refused`` means that voipkit itself would not send the request."""
+    """No answer, and why in words.
+
+    ``refused`` means that voipkit itself would not send the request, or the proxy not pass it on; ``proxy``, that the
+    proxy is to blame and not the carrier.
+    """
 
     kind: Literal["timeout", "unreachable", "refused"]
     reason: str
+    proxy: bool = False
 
 
 class Authorization(Protocol):
@@ -342,6 +349,11 @@ class Channel:
         """The last answer that this thread got: the place to find headers that an SDK's exception drops."""
         return getattr(self._last, "reply", None)
 
+    @property
+    def proxy_fault(self) -> str | None:
+        """What the proxy did to this thread's last request, in words; None where it is not to blame."""
+        return getattr(self._last, "proxy_fault", None)
+
     def exchange(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Reply | Unanswered:
         """Send a request, repeating it where that is safe, until it is answered or the deadline has passed.
 
@@ -364,6 +376,7 @@ class Channel:
                 break
             time.sleep(wait)
         self._last.reply = outcome if isinstance(outcome, Reply) else None
+        self._last.proxy_fault = outcome.reason if isinstance(outcome, Unanswered) and outcome.proxy else None
         return outcome
 
     def close(self) -> None:
@@ -419,12 +432,16 @@ class Channel:
             content = _decompressed(content) if lowered.get("content-encoding") == "gzip" else content
         except TimeoutError:
             return Unanswered("timeout", "no answer in time")
+        except network.ProxyFault as error:
+            return Unanswered("refused" if error.refused else "unreachable", str(error), proxy=True)
         except ConnectionError as error:
             return Unanswered("unreachable", f"the connection failed ({type(error).__name__})")
         except Exception as error:
             return Unanswered("unreachable", f"the request could not be sent ({type(error).__name__})")
         except BaseException as interrupt:
             raise interrupt.with_traceback(None)  # noqa: B904 - the same exception, without the frames below
+        if status == _PROXY_REFUSES and self.options.proxies:  # in place of an answer, where there is no CONNECT
+            return Unanswered("refused", f"the proxy answered {status}", proxy=True)
         return Reply(status, lowered, content)
 
     def _opened(self) -> network.Network:
