@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+import re
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import pytest
 
 from tests.web.conftest import client_of, make_host, rows
-from voipkit.web import bodies
-from voipkit.web.problem import MEDIA_TYPE
+from voipkit.web import bodies, wording
+from voipkit.web.problem import MEDIA_TYPE, Refused
 
 NUL, LINE = "Acme\x00", "Acme\nMain"
 NEW = "/v1/voip-connections"
@@ -167,7 +168,68 @@ def test_too_many_numbers_are_told_how_many_there_may_be(client, things):
 
     (error,) = answer.json()["errors"]
     assert (answer.status_code, error["field"], error["code"]) == (422, "numbers", "too_long")
-    assert error["problem"] == "List should have at most 10000 items, not 10001"
+    assert error["problem"] == "must have at most 10,000 items."
+
+
+WORDS: dict[str, tuple[type[bodies.Body], dict[str, Any], dict[str, str]]] = {
+    "a name": (bodies.UpdateConnection, {"name": "x" * 101}, {"name": "must have at most 100 characters."}),
+    "a label": (bodies.UpdateNumber, {"label": "x" * 101}, {"label": "must have at most 100 characters."}),
+    "a tenant": (bodies.TransferNumber, {"to_org_id": ""}, {"to_org_id": "must have at least 1 character."}),
+    "no numbers": (bodies.ImportNumbers, {"numbers": []}, {"numbers": "must have at least 1 item."}),
+    "a number": (
+        bodies.ImportNumbers, {"numbers": ["5"]}, {"numbers[0]": "must be a number in E.164, such as +15550001234."},
+    ),
+    "a status": (bodies.UpdateNumber, {"status": "x"}, {"status": "must be active or released."}),
+    "a choice": (
+        bodies.ImportNumbers,
+        {"numbers": ["+15550001234"], "on_conflict": "x", "dry_run": 1},
+        {"on_conflict": "must be 'refuse' or 'overwrite'.", "dry_run": "must be true or false."},
+    ),
+    "what is absent or strange": (
+        bodies.TestCredentials,
+        {"colour": "red", "credentials": []},
+        {"provider": "is missing.", "credentials": "must be a JSON object.", "colour": "is not a field of this body."},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", WORDS)
+def test_what_is_wrong_is_said_in_words_of_ours(case):
+    model, body, said = WORDS[case]
+
+    with pytest.raises(Refused) as refused:
+        bodies._validated(model, body)
+
+    assert {error.field: error.problem for error in refused.value.problem.errors or ()} == said
+
+
+def test_no_field_is_answered_in_words_of_pydantic(client, things):
+    """Neither of a body, nor of a parameter."""
+    answers = [
+        client.request(method, path.format(**things), json=body(things)) for method, path, body, _ in CASES.values()
+    ]
+    answers.append(client.get("/v1/phone-numbers", params={"limit": 0, "cursor": "a b"}))
+    answers.append(client.get("/v1/phone-numbers", params={"limit": "x", "cursor": "x" * 2000}))
+    answers.append(client.get("/v1/voip-connections/0"))
+    said = [error["problem"] for answer in answers for error in answer.json().get("errors") or ()]
+
+    assert len(said) > len(answers)
+    assert [text for text in said if re.search("should|Field required|Extra inputs|Input ", text)] == []
+
+
+def test_every_form_that_openapi_tells_has_words(client):
+    def patterns(part: Any) -> Iterator[str]:
+        if isinstance(part, dict):
+            if isinstance(part.get("pattern"), str):
+                yield part["pattern"]
+            part = [value for name, value in part.items() if not name.startswith("example")]
+        for child in part if isinstance(part, list) else ():
+            yield from patterns(child)
+
+    told = set(patterns(client.get("/openapi.json").json()["paths"]))
+
+    assert wording.E164 in told
+    assert {form for form in told if not form.startswith("^urn:")} <= set(wording._FORMS)
 
 
 RAW = {

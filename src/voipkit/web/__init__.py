@@ -4,8 +4,9 @@
     app.include_router(create_router(service, authenticate=signed_in_user, tenant=organization_of_user))
 
 Needs the extra ``web``. Read on in `router` (what a host passes in), `connections`, `numbers` and `overview` (the
-endpoints), `bodies` and `answers` (what goes in and out), `listing` (pages), `problem` (errors), `calls` (threads) and
-`app` (`voipkit serve`). No module here does anything that Python callers of `voipkit.service` would miss.
+endpoints), `bodies` and `answers` (what goes in and out), `listing` (pages), `problem` (errors), `wording` (what is
+said of a wrong field), `calls` (threads) and `app` (`voipkit serve`). No module here does anything that Python callers
+of `voipkit.service` would miss.
 """
 
 from voipkit.errors import MissingExtra

@@ -29,6 +29,7 @@ from starlette.requests import ClientDisconnect
 
 from voipkit.models import OnConflict, RouteKind
 from voipkit.registry import masked
+from voipkit.web import wording
 from voipkit.web.problem import FieldError, Refused, field_name
 
 __all__ = [
@@ -72,12 +73,12 @@ Text = Annotated[StrictStr, AfterValidator(_printable)]
 Name = Annotated[Text, StringConstraints(max_length=100), AfterValidator(_named)]
 Label = Annotated[Text, StringConstraints(max_length=100)]
 # Shorter than carriers' keys and tokens: one that was put here by mistake is refused without being repeated.
-Identifier = Annotated[StrictStr, StringConstraints(pattern="^[a-z][a-z0-9_.-]{0,30}$")]
+Identifier = Annotated[StrictStr, StringConstraints(pattern=wording.IDENTIFIER)]
 Agent = (
     Annotated[StrictInt, Field(ge=-(2**63), lt=2**63)]
     | Annotated[Text, StringConstraints(min_length=1, max_length=200)]
 )
-E164 = Annotated[StrictStr, StringConstraints(pattern=r"^\+[1-9][0-9]{1,14}$")]
+E164 = Annotated[StrictStr, StringConstraints(pattern=wording.E164)]
 Evidence = Annotated[Text, StringConstraints(max_length=_LONGEST_TOKEN)]
 Section = dict[str, Any]
 
@@ -160,7 +161,7 @@ class RouteGiven(Body):
 
     kind: RouteKind
     target: Annotated[Text, StringConstraints(min_length=1, max_length=2048)]
-    method: Annotated[str, StringConstraints(pattern="^(GET|POST)$")] | None = None
+    method: Annotated[str, StringConstraints(pattern=wording.METHOD)] | None = None
 
 
 class ImportNumbers(Body):
@@ -206,7 +207,7 @@ class UpdateNumber(Body):
 
     inbound_agent_id: Agent | None = None
     outbound_agent_id: Agent | None = None
-    status: Annotated[str, StringConstraints(pattern="^(active|released)$")] = "active"
+    status: Annotated[str, StringConstraints(pattern=wording.STATUS)] = "active"
     label: Label | None = None
 
 
@@ -229,9 +230,9 @@ class OrderNumber(Body):
         state: State code.
     """
 
-    area_code: Annotated[str, StringConstraints(pattern="^[0-9]{3}$")] | None = None
+    area_code: Annotated[str, StringConstraints(pattern=wording.AREA_CODE)] | None = None
     city: Label | None = None
-    state: Annotated[str, StringConstraints(pattern="^[A-Z]{2}$")] | None = None
+    state: Annotated[str, StringConstraints(pattern=wording.STATE)] | None = None
 
 
 # --- reading ---------------------------------------------------------------------------------------------------------
@@ -339,10 +340,9 @@ def _validated(model: type[B], given: dict[str, Any]) -> B:
     try:
         return model.model_validate(given)
     except ValidationError as error:
-        entries = error.errors(include_input=False, include_url=False, include_context=False)
+        entries = error.errors(include_input=False, include_url=False)
         fields = tuple(
-            _field(_shown(model, entry["loc"]), entry["msg"].replace(" after validation", ""), entry["type"])
-            for entry in _meant(entries)[:100]
+            _field(_shown(model, entry["loc"]), wording.worded(entry), entry["type"]) for entry in _meant(entries)[:100]
         )
     named = ", ".join(list(dict.fromkeys(field.field for field in fields))[:5])
     raise Refused(422, "invalid_field", f"The body is wrong at: {named}.", fields=fields)

@@ -11,7 +11,7 @@ from voipkit.errors import ObjectNotFound
 from voipkit.models import Route
 from voipkit.models.connections import PhoneNumber
 from voipkit.service.results import NumberResult
-from voipkit.web import examples
+from voipkit.web import examples, wording
 from voipkit.web.answers import (
     AvailableNumber,
     ConnectionAnswer,
@@ -49,7 +49,7 @@ IdempotencyKey = Annotated[
         alias="Idempotency-Key",
         min_length=1,
         max_length=200,
-        pattern="^[!-~]+$",
+        pattern=wording.NO_SPACES,
         description="The same key gives the first answer again; with another body it is refused.",
     ),
 ]

@@ -210,7 +210,7 @@ _EVIDENCE_ERROR = {
 _NUMBER_ERROR = {
     "location": "body",
     "field": "numbers[1]",
-    "problem": "String should match pattern '^\\+[1-9][0-9]{1,14}$'",
+    "problem": "must be a number in E.164, such as +15550001234.",
     "code": "string_pattern_mismatch",
 }
 _PROBLEMS: dict[int, tuple[str, Problem]] = {

@@ -9,6 +9,7 @@ from fastapi import Query, Response
 
 from voipkit.errors import StoreRefused
 from voipkit.models.connections import Page
+from voipkit.web import wording
 from voipkit.web.answers import Answer
 from voipkit.web.calls import Call
 from voipkit.web.problem import FieldError, Refused
@@ -27,7 +28,7 @@ Limit = Annotated[
 ]
 Cursor = Annotated[
     str | None,
-    Query(max_length=1024, pattern="^[!-~]+$", description="Where the page begins: from the `Link` header."),
+    Query(max_length=1024, pattern=wording.NO_SPACES, description="Where the page begins: from the `Link` header."),
 ]
 LINK_HEADER: dict[str, Any] = {
     "Link": {

@@ -22,6 +22,7 @@ from starlette.types import Receive, Scope, Send
 
 from voipkit import errors
 from voipkit.errors import VoipkitError
+from voipkit.web.wording import worded
 
 __all__ = ["MEDIA_TYPE", "FieldError", "Problem", "ProblemRoute", "Refused", "problem_of", "respond", "status_of"]
 
@@ -287,7 +288,7 @@ def _parameters_refused(error: RequestValidationError) -> Problem:
         FieldError(
             location=entry["loc"][0] if entry["loc"][0] in ("path", "query", "header") else "body",
             field=str(entry["loc"][1]) if len(entry["loc"]) > 1 else "",
-            problem=entry["msg"],
+            problem=worded(entry),
             code=entry["type"],
         )
         for entry in error.errors()
