@@ -88,6 +88,21 @@ def test_the_readme_runs(simulated, capsys):
     assert len(simulated.writes) == 4
 
 
+def test_the_page_on_evidence_runs(simulated, capsys):
+    _run_examples("docs/evidence.md", {})
+
+    assert "telnyx.connection.active" in capsys.readouterr().out
+    assert simulated.writes == []
+
+
+def test_the_page_on_errors_runs(simulated):
+    namespace: dict[str, Any] = {}
+
+    _run_examples("docs/errors.md", namespace)
+
+    assert namespace["report"].results
+
+
 def test_the_quickstart_runs(capsys):
     """It holds its own assertions."""
     _run_examples("docs/quickstart.md", {})
