@@ -12,6 +12,7 @@ import threading
 import time
 import traceback
 from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -172,23 +173,21 @@ def test_user_and_password_of_a_proxy_are_percent_decoded(open_to):
     assert seen.requests[0][2]["proxy-authorization"] == "Basic " + base64.b64encode("us@er:p@ss:wü".encode()).decode()
 
 
-def test_a_proxy_may_have_an_ipv6_address(open_to):
-    heard = []
-    with socket.create_server(("::1", 0), family=socket.AF_INET6) as server:
-        server.settimeout(5)
+def test_a_proxy_may_have_an_ipv6_address(open_to, monkeypatch):
+    """On a machine without IPv6 too: what is dialled is led to a proxy on IPv4."""
+    dialled, dial = [], socket.create_connection
 
-        def answer():
-            connection, _ = server.accept()
-            with connection:
-                heard.append(connection.recv(4096))
-                connection.sendall(b"HTTP/1.1 407 No\r\nContent-Length: 0\r\n\r\n")
+    def led(address, *arguments, **options):
+        dialled.append(address)
+        return dial(("127.0.0.1", address[1]), *arguments, **options)
 
-        thread = threading.Thread(target=answer, daemon=True)
-        thread.start()
-        open_to(proxies=f"http://[::1]:{server.getsockname()[1]}").exchange("POST", URL, {}, b"")
-        thread.join(5)
+    monkeypatch.setattr(socket, "create_connection", led)
+    with serving(lambda h, n: reply(h)) as (proxy, seen):
+        port = urlsplit(proxy).port
+        open_to(base_url="http://127.0.0.1:9", proxies=f"http://[::1]:{port}").exchange("GET", URL, {}, b"")
 
-    assert heard[0].startswith(b"CONNECT api.acme.example:443 ")
+    assert dialled == [("::1", port)]
+    assert len(seen.requests) == 1
 
 
 @pytest.mark.parametrize("carrier", ["twilio", "telnyx", "signalwire", "vonage", "plivo", "vobiz", "cloudonix"])
