@@ -50,10 +50,10 @@ layers: .venv/.dev
 	.venv/bin/lint-imports --no-cache
 
 unit: .venv/.dev
-	$(PY) -m pytest -n 2
+	$(PY) -m pytest -n 3
 
 checkout: .venv/.dev
-	$(PY) -m pytest -n 2 $$($(PY) tools/test_wheel.py --checkout)
+	$(PY) -m pytest -n 3 $$($(PY) tools/test_wheel.py --checkout)
 
 docs: .venv/.dev
 	$(PY) tools/generate.py --check
@@ -64,7 +64,7 @@ notebook: .venv/.dev
 	$(PY) tools/run_notebook.py docs/notebooks/*.ipynb
 
 wheel: .venv/.dev
-	$(PY) tools/test_wheel.py -n 2
+	$(PY) tools/test_wheel.py -n 3
 
 outside: .venv/.dev
 	$(PY) tools/test_outside.py
