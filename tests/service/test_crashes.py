@@ -268,18 +268,24 @@ def test_delete_with_restoring(database):
     assert at_every_step(database, prepare, check) >= 10
 
 
+def job_of(world, kind):
+    """Start a job of three numbers; gives the call that runs it."""
+    connection = world.desk.connect()
+    world.fresh = world.desk.bought(3)
+    world.before = world.routed()
+    if kind == "import":
+        job = world.service.start_import("acme", connection.id, world.fresh)
+    else:
+        world.desk.imported(connection, world.fresh)
+        job = world.service.start_verification("acme", connection.id)
+    world.box.clear()
+    return "run_job", ("acme", job.id), {}
+
+
 @pytest.mark.parametrize("kind", ["import", "verify"])
 def test_jobs(database, kind):
     def prepare(world):
-        connection = world.desk.connect()
-        world.fresh = world.desk.bought(3)
-        if kind == "import":
-            job = world.service.start_import("acme", connection.id, world.fresh)
-        else:
-            world.desk.imported(connection, world.fresh)
-            job = world.service.start_verification("acme", connection.id)
-        world.box.clear()
-        return "run_job", ("acme", job.id), {}
+        return job_of(world, kind)
 
     def check(world, method, args, kwargs):
         world.clock.turn(minutes=6)
@@ -299,16 +305,7 @@ def test_jobs_that_are_cancelled_after_the_crash(database, kind):
     """Nothing more is begun: the carrier is written to only where an import was under way already."""
 
     def prepare(world):
-        connection = world.desk.connect()
-        world.fresh = world.desk.bought(3)
-        world.before = world.routed()
-        if kind == "import":
-            job = world.service.start_import("acme", connection.id, world.fresh)
-        else:
-            world.desk.imported(connection, world.fresh)
-            job = world.service.start_verification("acme", connection.id)
-        world.box.clear()
-        return "run_job", ("acme", job.id), {}
+        return job_of(world, kind)
 
     def check(world, method, args, kwargs):
         with world.store.transaction("acme", read_only=True) as tx:

@@ -172,31 +172,30 @@ def test_carriers_are_asked_by_the_authorities_of_the_environment(box, tmp_path)
     assert seen.requests, answer.text
 
 
-def test_a_bundle_that_cannot_be_read_ends_it_before_it_serves(tmp_path):
-    (tmp_path / "broken.pem").write_text("no certificate")
-    done = subprocess.run(
-        [sys.executable, "-m", "voipkit.cli", "serve", "--port", "0", "--ca-bundle", str(tmp_path / "broken.pem")],
-        env={**os.environ, "VOIPKIT_SECRET_KEY": generate_key(), "VOIPKIT_DATABASE_URL": f"sqlite:///{tmp_path}/v.db"},
+def ended(tmp_path, *options, **environment):
+    """Run `voipkit serve` where it ends by itself; a variable that is None is not set."""
+    given = {**os.environ, "VOIPKIT_DATABASE_URL": f"sqlite:///{tmp_path / 'voipkit.db'}", **environment}
+    return subprocess.run(
+        [sys.executable, "-m", "voipkit.cli", "serve", *options],
+        env={name: value for name, value in given.items() if value is not None},
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
     )
+
+
+def test_a_bundle_that_cannot_be_read_ends_it_before_it_serves(tmp_path):
+    (tmp_path / "broken.pem").write_text("no certificate")
+    bundle = str(tmp_path / "broken.pem")
+    done = ended(tmp_path, "--port", "0", "--ca-bundle", bundle, VOIPKIT_SECRET_KEY=generate_key())
 
     assert done.returncode == 2
     assert "ca_bundle" in done.stderr
 
 
 def test_it_says_what_is_missing(tmp_path):
-    environment = {name: value for name, value in os.environ.items() if name != "VOIPKIT_SECRET_KEY"}
-    done = subprocess.run(
-        [sys.executable, "-m", "voipkit.cli", "serve", "--port", "0"],
-        env={**environment, "VOIPKIT_DATABASE_URL": f"sqlite:///{tmp_path / 'voipkit.db'}"},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = ended(tmp_path, "--port", "0", VOIPKIT_SECRET_KEY=None)
 
     assert done.returncode == 2
     assert "VOIPKIT_SECRET_KEY" in done.stderr
@@ -205,18 +204,7 @@ def test_it_says_what_is_missing(tmp_path):
 
 def test_a_port_that_is_taken_is_said(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        done = subprocess.run(
-            [sys.executable, "-m", "voipkit.cli", "serve", "--port", str(taken.getsockname()[1])],
-            env={
-                **os.environ,
-                "VOIPKIT_SECRET_KEY": generate_key(),
-                "VOIPKIT_DATABASE_URL": f"sqlite:///{tmp_path / 'voipkit.db'}",
-            },
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        done = ended(tmp_path, "--port", str(taken.getsockname()[1]), VOIPKIT_SECRET_KEY=generate_key())
 
     assert done.returncode == 2
     assert "cannot be used" in done.stderr

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from decimal import Decimal, InvalidOperation
 
-__all__ = ["decimal", "text"]
+__all__ = ["NOT_SHOWN", "decimal", "text"]
+
+NOT_SHOWN = "not shown"
+"""The routing of a number whose record lacks the field: neither free nor known, so it cannot be put back."""
 
 
 def text(value: object) -> str | None:

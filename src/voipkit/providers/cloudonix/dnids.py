@@ -13,12 +13,11 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from voipkit.adapting.numbers import canonical, country_of
-from voipkit.adapting.reading import text
+from voipkit.adapting.reading import NOT_SHOWN, text
 from voipkit.models import ProviderNumber, Route
 from voipkit.providers.cloudonix.api import Json, is_called
 
 __all__ = [
-    "NOT_SHOWN",
     "Owned",
     "as_number",
     "is_blackhole",
@@ -30,9 +29,6 @@ __all__ = [
     "rules",
     "spelled",
 ]
-
-NOT_SHOWN = "not shown"
-"""The routing of a DNID whose application Cloudonix does not show: neither free nor known."""
 
 _PATTERNS = ("prefix", "expression", "asteriskCompatible")
 # ^(\+14155550100)$ and the like; a bare number too, which dograh has met.

@@ -9,7 +9,7 @@ from typing import ClassVar, NoReturn, Self
 from voipkit.adapting import routing
 from voipkit.adapting.checking import Answer, ask, ask_together, only_if_known
 from voipkit.adapting.numbers import canonical, country_of, e164, minor_units
-from voipkit.adapting.reading import text
+from voipkit.adapting.reading import NOT_SHOWN, text
 from voipkit.adapting.transport import HttpOptions
 from voipkit.errors import (
     CredentialsInvalid,
@@ -267,7 +267,7 @@ class Plivo:
             reason = f"{fields['application']} has an id that voipkit does not know how to write"
             if fields["application"] is None:
                 reason = "Plivo documents no way to take a number off its application"
-            elif fields["application"] == checks.NOT_SHOWN:
+            elif fields["application"] == NOT_SHOWN:
                 reason = "Plivo did not show where the number's calls went before"
             raise Unsupported(f"{reason}.", fix="Do it in console.plivo.com, Phone Numbers > Your Numbers.")
         self._api.attach(operation, number.id, target.target)
@@ -322,7 +322,7 @@ def _conflict(number: ProviderNumber, route: Route) -> str | None:
     present = number.routing["application"]
     if present is None:
         return None
-    if present == checks.NOT_SHOWN:
+    if present == NOT_SHOWN:
         return "Plivo does not show where its calls go now, so voipkit could not put that back."
     if number.route is None:
         return f"Its calls go to {present}, which would get no more calls, and voipkit could not put that back."

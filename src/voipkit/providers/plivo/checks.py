@@ -13,7 +13,7 @@ from typing import Any
 
 from voipkit.adapting.checking import Answer, Finding, Speaker, either
 from voipkit.adapting.numbers import canonical
-from voipkit.adapting.reading import decimal, text
+from voipkit.adapting.reading import NOT_SHOWN, decimal, text
 from voipkit.errors import CredentialsRejected, NotFound, PermissionDenied
 from voipkit.models import CarrierObject, Check, Route
 from voipkit.models.base import now
@@ -22,7 +22,6 @@ from voipkit.providers._plivo_dialect import Json, shared_findings
 __all__ = [
     "FINDINGS",
     "NEVER_TOLD",
-    "NOT_SHOWN",
     "ON",
     "SPEAKER",
     "account_checks",
@@ -127,8 +126,6 @@ NEVER_TOLD = frozenset({"plivo.geo.unknown"})
 """The link that Plivo's API shows of no account."""
 ON = frozenset({"enabled"})
 """The statuses in which a trunk works."""
-NOT_SHOWN = "not shown"
-"""What a number is attached to whose record lacks the field: neither free nor known."""
 
 _say = SPEAKER.say
 

@@ -13,6 +13,7 @@ from voipkit.adapting.checking import Answer, ask, ask_together, only_if_known
 from voipkit.adapting.loading import loading_sdk
 from voipkit.adapting.numbers import e164
 from voipkit.adapting.paging import Page, by_cursor
+from voipkit.adapting.reading import NOT_SHOWN
 from voipkit.adapting.routing import Switchboard, import_numbers, require_route_kind, restore_numbers, wanted_numbers
 from voipkit.adapting.translation import translating
 from voipkit.adapting.transport import PLACEHOLDER, HttpOptions, basic, open_channel, requests_session
@@ -281,7 +282,7 @@ class SignalWire:
         handler, resource = {**found.routing, **fields}.get(HANDLER), fields.get(RESOURCE)
         if resource is None:
             if HANDLER in fields and handler is not None and handler not in COMPANIONS:
-                which = "call handler" if handler == mapping.NOT_SHOWN else handler
+                which = "call handler" if handler == NOT_SHOWN else handler
                 raise Unsupported(
                     f"SignalWire did not show which {which} the number had, so it cannot be put back.",
                     fix="Put it back in the dashboard, Phone Numbers.",

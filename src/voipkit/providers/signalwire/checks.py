@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from voipkit.adapting.checking import Answer, could_not_ask
+from voipkit.adapting.reading import NOT_SHOWN
 from voipkit.errors import CredentialsRejected, InvalidNumber, NotFound, PermissionDenied
 from voipkit.models import CarrierObject, Check, CheckStatus, Direction, NameSuggestion, ProviderNumber, Route
 from voipkit.providers.signalwire.mapping import (
     GATEWAY,
     HANDLER,
-    NOT_SHOWN,
     Json,
     destination,
     same_route,

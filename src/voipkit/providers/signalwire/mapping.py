@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from voipkit.adapting.numbers import canonical, country_of
+from voipkit.adapting.reading import NOT_SHOWN
 from voipkit.errors import UnexpectedResponse
 from voipkit.models import NumberType, ProviderNumber, Route, Routing
 from voipkit.providers.signalwire.settings import INFO
@@ -16,7 +17,6 @@ __all__ = [
     "GATEWAY",
     "HANDLER",
     "METHODS",
-    "NOT_SHOWN",
     "RESOURCE",
     "Json",
     "conflict",
@@ -33,8 +33,6 @@ Json = Mapping[str, Any]
 HANDLER = "call_handler"
 RESOURCE = "calling_handler_resource_id"
 GATEWAY = "sip_gateway"
-NOT_SHOWN = "not shown"
-"""The call handler of a number whose record lacks the field: neither free nor known."""
 
 COMPANIONS = {
     "laml_webhooks": "call_request_url",

@@ -19,7 +19,7 @@ from typing import ClassVar, Self
 from voipkit.adapting import routing
 from voipkit.adapting.checking import Answer, ask, ask_together, only_if_known
 from voipkit.adapting.numbers import canonical, country_of, e164
-from voipkit.adapting.reading import text
+from voipkit.adapting.reading import NOT_SHOWN, text
 from voipkit.adapting.transport import HttpOptions
 from voipkit.errors import CredentialsRejected, InvalidNumber, NotFound, Unsupported
 from voipkit.models import (
@@ -266,7 +266,7 @@ class Telnyx:
         )
 
     def _write(self, operation: str, number: ProviderNumber, fields: Routing) -> tuple[ProviderNumber, int]:
-        if fields.get("connection_id") == checks.NOT_SHOWN:
+        if fields.get("connection_id") == NOT_SHOWN:
             reason = "Telnyx did not show which connection the number had before."
             raise Unsupported(reason, fix="Put it back in portal.telnyx.com, My Numbers.")
         return _number(self._api.connect(operation, number.id, fields.get("connection_id"))), 1
@@ -295,7 +295,7 @@ def _number(raw: Json) -> ProviderNumber:
         status=status,
         active=status is None or status in checks.ACTIVE,
         route=_trunk(connection_id),
-        routing={"connection_id": connection_id if "connection_id" in raw else checks.NOT_SHOWN},
+        routing={"connection_id": connection_id if "connection_id" in raw else NOT_SHOWN},
     )
 
 
@@ -319,7 +319,7 @@ def _conflict(number: ProviderNumber, names: Mapping[str | None, str]) -> str | 
     present = number.routing.get("connection_id")
     if present is None:
         return None
-    if present == checks.NOT_SHOWN:
+    if present == NOT_SHOWN:
         return "Telnyx does not show where its calls go now, so voipkit could not put that back."
     name = names.get(present)
     shown = f"{present} '{name}'" if name else present

@@ -20,7 +20,6 @@ from voipkit.models import CarrierObject, Check, Direction
 __all__ = [
     "ACTIVE",
     "FINDINGS",
-    "NOT_SHOWN",
     "Json",
     "Path",
     "account_checks",
@@ -39,8 +38,6 @@ Json = Mapping[str, Any]
 
 ACTIVE = frozenset({"active", "port-out-pending"})
 """Statuses in which calls flow; a number that is being ported out works until the port completes."""
-NOT_SHOWN = "not shown"
-"""The connection of a number whose record lacks the field: neither free nor known."""
 
 _KEYS = "portal.telnyx.com, your name at the top right > API Keys"
 _TRUNKS = "portal.telnyx.com, Voice > SIP Trunking (an application: Voice > Programmable Voice)"
